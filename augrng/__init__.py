@@ -1,0 +1,22 @@
+"""Image augmentation whose random decisions are pure functions of (seed, op, epoch, example id)."""
+
+from augrng.bits import bits as bits
+from augrng.compose import Compose as Compose
+from augrng.compose import from_json as from_json
+from augrng.fingerprint import Fingerprint as Fingerprint
+from augrng.fingerprint import fingerprint as fingerprint
+from augrng.keys import fold_in as fold_in
+from augrng.keys import split as split
+from augrng.keys import string_ids as string_ids
+from augrng.recipe import STREAM_VERSION as STREAM_VERSION
+from augrng.seeds import get_seed as get_seed
+from augrng.stateless import stateless_random_crop as stateless_random_crop
+from augrng.stateless import stateless_random_flip_left_right as stateless_random_flip_left_right
+from augrng.stateless import stateless_random_flip_up_down as stateless_random_flip_up_down
+from augrng.stateless import stateless_random_rotation as stateless_random_rotation
+from augrng.transforms import CenterCrop as CenterCrop
+from augrng.transforms import RandomCrop as RandomCrop
+from augrng.transforms import RandomFlip as RandomFlip
+from augrng.transforms import RandomQuarterTurn as RandomQuarterTurn
+from augrng.transforms import RandomRotation as RandomRotation
+from augrng.warp import Sampling as Sampling

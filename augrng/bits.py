@@ -1,0 +1,130 @@
+"""Counter-based random bits, for one seed or a batch of them.
+
+Contract
+  bits :: seeds int64[..., 2] -> num_words -> uint32[..., num_words]
+
+Word i of a seed is, bit for bit, word i of TensorFlow's
+`tf.random.stateless_uniform(shape, seed, minval=None, maxval=None, dtype=tf.uint32, alg="philox")`.
+Only integer operations are used, so eager, graph and XLA code give the same words on every device.
+(TensorFlow's own op takes one seed at a time, and its float draws change under XLA.)
+
+Threefry takes its key from the seed by one block more: key = block(seed[0], seed[1]), which is one to
+one in seed[1]. Its words 2b and 2b + 1 are the low and the high half of element b of TensorFlow's XLA
+op `StatelessRandomUniformFullIntV2(key=key, counter=0, alg=2, dtype=uint64)`.
+
+Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011 (Philox4x32-10 and
+Threefry2x32-20).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from augrng import arguments
+
+_PHILOX_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+_PHILOX_WEYL = (0x9E3779B9, 0xBB67AE85)
+_PHILOX_ROUNDS = 10
+_SCRAMBLE_KEY = (0x3EC8F720, 0x02461E29)  # TensorFlow hashes a seed with this key first.
+
+_THREEFRY_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+_THREEFRY_PARITY = 0x1BD11BDA
+_THREEFRY_ROUNDS = 20
+
+
+def bits(seed: Any, num_words: int, *, alg: str = "philox") -> tf.Tensor:
+    """Returns the first `num_words` random words of each seed.
+
+    Args:
+      seed: int64[..., 2], one seed pair or a batch of them; any integers convert.
+      num_words: how many words, a Python integer of at least 1. Word i does not depend on it.
+      alg: "philox" (Philox4x32-10) or "threefry" (Threefry2x32-20).
+
+    Returns:
+      uint32[..., num_words].
+
+    Raises:
+      TypeError: if `seed` does not hold integers.
+      ValueError: if `seed` has not shape [..., 2], or `num_words` or `alg` is out of range.
+    """
+    seed = arguments.seeds(seed)
+    if num_words < 1:
+        raise ValueError(f"num_words: must be at least 1, got {num_words}")
+    generate = {"philox": _philox_words, "threefry": _threefry_words}[arguments.algorithm(alg)]
+    blocks = generate(_low_and_high(seed), num_words)
+    words = tf.stack(blocks, -1)  # [..., blocks, words of a block]
+    shape = tf.concat([tf.shape(seed)[:-1], [words.shape[-2] * words.shape[-1]]], 0)
+    words = tf.reshape(words, shape)[..., :num_words]
+    words.set_shape([*seed.shape[:-1], num_words])
+    return words
+
+
+def _philox_words(seed: tuple[tf.Tensor, tf.Tensor], num_words: int) -> Sequence[tf.Tensor]:
+    low, high = (tf.cast(half, tf.uint64) for half in seed)
+    mixed = philox_block((low[..., 0], high[..., 0], low[..., 1], high[..., 1]), _uint64(_SCRAMBLE_KEY))
+    key, stream = ([word[..., None] for word in pair] for pair in (mixed[:2], mixed[2:]))
+    block = tf.range(-(-num_words // 4), dtype=tf.int64)
+    zero = tf.zeros_like(stream[0]) + tf.cast(tf.zeros_like(block), tf.uint64)
+    counter = (zero + tf.cast(block, tf.uint64), zero, zero + stream[0], zero + stream[1])
+    return [tf.cast(word, tf.uint32) for word in philox_block(counter, key)]
+
+
+def philox_block(counter: Sequence[tf.Tensor], key: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
+    """One Philox4x32-10 block: 4 counter words and 2 key words to 4 words.
+
+    All are uint64 tensors that hold 32-bit values: a product of two needs the room.
+    """
+    c0, c1, c2, c3 = counter
+    k0, k1 = key
+    m0, m1 = _uint64(_PHILOX_MULTIPLIERS)
+    w0, w1 = _uint64(_PHILOX_WEYL)
+    mask = tf.constant(0xFFFFFFFF, tf.uint64)
+    for _ in range(_PHILOX_ROUNDS):
+        product0, product1 = m0 * c0, m1 * c2
+        c0 = _shift_right(product1, 32) ^ c1 ^ k0
+        c2 = _shift_right(product0, 32) ^ c3 ^ k1
+        c1, c3 = product1 & mask, product0 & mask
+        k0, k1 = (k0 + w0) & mask, (k1 + w1) & mask
+    return c0, c1, c2, c3
+
+
+def _threefry_words(seed: tuple[tf.Tensor, tf.Tensor], num_words: int) -> Sequence[tf.Tensor]:
+    low, high = seed
+    key = threefry_block((low[..., 1], high[..., 1]), (low[..., 0], high[..., 0]))
+    block = tf.range(-(-num_words // 2), dtype=tf.int64)
+    zero = tf.zeros_like(key[0][..., None]) + tf.cast(tf.zeros_like(block), tf.uint32)
+    counter = (zero + tf.cast(block, tf.uint32), zero)
+    return threefry_block(counter, [word[..., None] for word in key])
+
+
+def threefry_block(counter: Sequence[tf.Tensor], key: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
+    """One Threefry2x32-20 block: 2 counter words and 2 key words to 2 words, all uint32."""
+    schedule = [*key, key[0] ^ key[1] ^ tf.constant(_THREEFRY_PARITY, tf.uint32)]
+    x0, x1 = counter[0] + schedule[0], counter[1] + schedule[1]
+    for group in range(_THREEFRY_ROUNDS // 4):
+        for rotation in _THREEFRY_ROTATIONS[group % 2]:
+            x0 = x0 + x1
+            x1 = _rotate_left(x1, rotation) ^ x0
+        x0 = x0 + schedule[(group + 1) % 3]
+        x1 = x1 + schedule[(group + 2) % 3] + tf.constant(group + 1, tf.uint32)
+    return x0, x1
+
+
+def _low_and_high(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The two 32-bit halves of int64 values, as uint32."""
+    x = tf.bitcast(x, tf.uint64)
+    mask = tf.constant(0xFFFFFFFF, tf.uint64)
+    return tf.cast(x & mask, tf.uint32), tf.cast(_shift_right(x, 32), tf.uint32)
+
+
+def _rotate_left(x: tf.Tensor, count: int) -> tf.Tensor:
+    return tf.bitwise.left_shift(x, tf.constant(count, tf.uint32)) | _shift_right(x, 32 - count)
+
+
+def _shift_right(x: tf.Tensor, count: int) -> tf.Tensor:
+    return tf.bitwise.right_shift(x, tf.constant(count, x.dtype))
+
+
+def _uint64(values: Sequence[int]) -> list[tf.Tensor]:
+    return [tf.constant(value, tf.uint64) for value in values]

@@ -1,0 +1,187 @@
+"""A run of transforms as one program: words -> params -> one map -> pixels.
+
+  draw   :: keys int64[B, T, 2] -> sizes int64[B, 2] -> params, one dict of tensors [B] a transform
+  render :: images -> params -> images
+
+A chain knows nothing of seeds, names or ids; `Compose` and the `stateless_*` functions bring the keys.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from augrng import affine
+from augrng.bits import bits
+from augrng.transforms import Params, Transform
+from augrng.warp import MAX_SIDE, Sampling, warp
+
+_BUFFERS = [1 << k for k in range(10, 29)]  # up to the pixels of the largest image
+_MAX_ROWS = 1 << 31
+
+
+class Chain:
+    """The transforms of one recipe, sampled together and applied as one warp.
+
+    Raises:
+      TypeError: if something in `transforms` is not a transform.
+      ValueError: if there is none, or two of them say different things about how to sample.
+    """
+
+    def __init__(self, transforms: Sequence[Transform], alg: str = "philox") -> None:
+        self.transforms = tuple(transforms)
+        for position, transform in enumerate(self.transforms):
+            if not isinstance(transform, Transform):
+                raise TypeError(f"transforms[{position}]: must be an augrng transform, got {transform!r}")
+        if not self.transforms:
+            raise ValueError("transforms: must hold at least one transform, got none")
+        self.alg = alg
+        self.sampling = _common_sampling(self.transforms)
+        self._compiled_render = compiled(self.render_rows)
+
+    @property
+    def output_size(self) -> tuple[int, int] | None:
+        """Height and width of what comes out, or None where they are those of what comes in."""
+        sizes = [t.output_size for t in self.transforms if t.output_size is not None]
+        return sizes[-1] if sizes else None
+
+    def draw(self, keys: tf.Tensor, sizes: tf.Tensor) -> list[dict[str, tf.Tensor]]:
+        """Draws the params of every transform from its keys, int64[B, T, 2]."""
+        num_words = max(transform.num_words for transform in self.transforms)
+        words = bits(keys, num_words, alg=self.alg) if num_words else tf.zeros([1, len(self.transforms), 1])
+        return [
+            transform.sample(words[:, index, : transform.num_words], size)
+            for index, (transform, size) in enumerate(self._with_sizes(sizes))
+        ]
+
+    def map(self, params: Sequence[Params], sizes: tf.Tensor) -> tf.Tensor:
+        """The composed map of every example, int64[B, 2, 3]."""
+        maps = [t.map(p, size) for (t, size), p in zip(self._with_sizes(sizes), params, strict=True)]
+        batch = tf.zeros([tf.shape(sizes)[0], 1, 1], tf.int64)
+        return functools.reduce(affine.compose, maps) + batch
+
+    def render(self, images: tf.Tensor, params: Sequence[Params]) -> tf.Tensor:
+        """Applies params to [B, H, W, C]: [B, height, width, C] of the same dtype.
+
+        Where the output's size is fixed, the program that is compiled takes rows of pixels and sizes, so
+        that one serves single images of all sizes. Where it is that of an image of unknown size, the
+        program runs op by op: each size would compile another one.
+        """
+        shape, sizes = images.shape, image_sizes(images)
+        known = shape[1] is not None and shape[2] is not None
+        if shape.is_fully_defined() and shape.num_elements() // shape[3] >= _MAX_ROWS:
+            raise ValueError(f"images: a batch must have below 2**31 pixels, got shape {shape}")
+        area = shape[1] * shape[2] if known else -1
+        pixels = tf.reshape(images, [shape[0] or tf.shape(images)[0], area, shape[3]])
+        if self.output_size is not None and shape[0] == 1 and (tf.executing_eagerly() or not known):
+            pixels = _padded(pixels)
+        program: Callable = self._compiled_render if self.output_size or known else self.render_rows
+        height, width = self.output_size or (shape[1:3] if known else tf.unstack(tf.shape(images)[1:3]))
+        out = program(pixels, sizes, params, height, width)
+        out.set_shape([shape[0], *(self.output_size or shape[1:3]), shape[3]])
+        return out
+
+    def render_rows(
+        self,
+        pixels: tf.Tensor,
+        sizes: tf.Tensor,
+        params: Sequence[Params],
+        height: int | tf.Tensor,
+        width: int | tf.Tensor,
+    ) -> tf.Tensor:
+        """`render` on pixels [B, N, C] of pictures of any size; see `warp`."""
+        return warp(pixels, sizes, self.map(params, sizes), height, width, self.sampling)
+
+    def check(self, sizes: tf.Tensor, ids: Any = None, params: Sequence[Params] | None = None) -> tf.Tensor:
+        """Refuses sizes that a transform cannot take, and params not drawn for them.
+
+        What is known when traced is refused then, the rest by the program that runs.
+
+        Returns:
+          `sizes`, to be used in their place: a graph then runs the check.
+
+        Raises:
+          ValueError: names the transform, its rule, the size and the id of the first example refused.
+          tf.errors.InvalidArgumentError: the same from a graph. Code that is jit-compiled as a whole
+            knows the sizes of its images when traced, and is refused then.
+        """
+        known = tf.get_static_value(sizes)
+        values = sizes if known is None else known
+        height, width = values[:, 0], values[:, 1]
+        tests = [((height <= MAX_SIDE) & (width <= MAX_SIDE), f"images: a side may have {MAX_SIDE} pixels")]
+        for index, (transform, size) in enumerate(self._with_sizes(sizes)):
+            tests.append((transform.accepts(height, width), f"{transform!r}: {transform.rule}"))
+            height, width = transform.output_size or (height, width)
+            if params is not None:
+                message = f"{transform!r}: params must have been sampled for images of this size"
+                tests.append((transform.fits(params[index], size), message))
+        return _require(tests, sizes, ids)
+
+    def _with_sizes(self, sizes: tf.Tensor) -> list[tuple[Transform, tf.Tensor]]:
+        """Each transform with the sizes of the images that reach it, int64[B, 2]."""
+        pairs = []
+        for transform in self.transforms:
+            pairs.append((transform, sizes))
+            if transform.output_size is not None:
+                sizes = tf.zeros_like(sizes) + tf.constant(transform.output_size, tf.int64)
+        return pairs
+
+
+def compiled(function: Callable) -> Callable:
+    """`function` as one XLA program, compiled once for each set of shapes."""
+    return tf.function(function, jit_compile=True, reduce_retracing=True, autograph=False)
+
+
+def image_sizes(images: tf.Tensor) -> tf.Tensor:
+    """Height and width of each image of [B, H, W, C], int64[B, 2]; a constant where they are known."""
+    shape = images.shape[:3]
+    if shape.is_fully_defined():
+        return tf.constant(np.broadcast_to(np.array(shape[1:], np.int64), (shape[0], 2)))
+    shape = tf.shape(images, out_type=tf.int64)
+    return tf.broadcast_to(shape[1:3], tf.stack([shape[0], 2]))
+
+
+def _common_sampling(transforms: Sequence[Transform]) -> Sampling:
+    """What the transforms say of how to sample; the source is sampled once, so they must agree."""
+    said: dict[str, tuple[Any, Transform]] = {}
+    for transform in transforms:
+        for name, value in transform.sampling().items():
+            if name in said and said[name][0] != value:
+                raise ValueError(
+                    f"{name}: the transforms are applied as one and must agree, got {said[name][1]!r} "
+                    f"and {transform!r}; give both the same, or leave one out"
+                )
+            said[name] = (value, transform)
+    arguments = {name: value for name, (value, _) in said.items()}
+    if all(transform.exact for transform in transforms):
+        arguments["interpolation"] = "nearest"
+    return Sampling(**arguments)
+
+
+def _padded(pixels: tf.Tensor) -> tf.Tensor:
+    """Pixels [1, N, C] with zeros up to the next power of two: so few programs serve all sizes."""
+    count = tf.shape(pixels)[1]
+    buffers = tf.constant(_BUFFERS)
+    buffer = tf.reduce_min(tf.where(buffers >= count, buffers, _BUFFERS[-1]))
+    return tf.pad(pixels, [[0, 0], [0, buffer - count], [0, 0]])
+
+
+def _require(tests: list[tuple[Any, str]], sizes: Any, ids: Any) -> tf.Tensor:
+    """Refuses the examples that fail a test, with its message, their size and their id."""
+    assertions = []
+    for passed, message in tests:
+        known = tf.get_static_value(passed)
+        if known is None:
+            failed = tf.reshape(tf.where(~passed), [-1])[:1]
+            where = [] if ids is None else [" for id ", tf.gather(ids, failed)]
+            got = [message, "; got (height, width) ", tf.gather(sizes, failed), *where]
+            assertions.append(tf.debugging.Assert(tf.reduce_all(passed), got))
+        elif not np.all(known):
+            index = int(np.argmin(known))
+            size, example = tf.get_static_value(sizes), tf.get_static_value(ids)
+            at = "" if size is None else f"; got (height, width) {tuple(int(v) for v in size[index])}"
+            raise ValueError(message + at + ("" if example is None else f" for id {example[index]}"))
+    with tf.control_dependencies([assertion for assertion in assertions if assertion is not None]):
+        return tf.identity(sizes)

@@ -1,0 +1,274 @@
+"""Compose: transforms with names and seeds, applied to images that have ids.
+
+What is equal to what, bit for bit, for integer images (float images: params equal, pixels to rounding):
+
+    the batch's size, order and neighbours     no influence
+    parallel calls, shards, workers, restarts  no influence
+    eager, graph, jit-compiled; CPU, GPU       the same
+    apply(images, sample(ids, epoch, sizes))   the same as calling
+    another epoch, id, seed or name            independent draws
+    a transform inserted or removed            leaves the draws of the others alone
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from augrng import arguments
+from augrng.chain import Chain, compiled, image_sizes
+from augrng.keys import fold_in, named_pair
+from augrng.recipe import Recipe
+from augrng.seeds import SeedPair, get_seed
+from augrng.transforms import Transform
+
+Params = dict[str, dict[str, tf.Tensor]]
+
+
+class Compose:
+    """Applies transforms one after the other, as one map that samples the source once.
+
+    The key of an example is explained in public TensorFlow, for a transform called `name`:
+
+        pair   = tf.compat.v1.random.get_seed(seed)
+        pair   = tf.random.fold_in(pair, h)       # h: 8 bytes of SHA-256 of the name; not if it has a seed
+        stream = tf.random.fold_in(pair, epoch)   # pair: the transform's get_seed(s) if it has a seed s
+        key    = tf.random.fold_in(stream, id)    # int64 throughout
+
+    Names are the transforms' own or their types' in snake case; a repeated type gets `_1`, `_2`.
+
+    Args:
+      transforms: one or more augrng transforms.
+      seed: op-level seed, resolved now by TensorFlow's rules; see `augrng.get_seed`.
+      alg: "philox" or "threefry", the generator of all keys and words.
+      shared_seed: whether two transforms may have one explicit name or seed, and so draw alike.
+
+    Raises:
+      TypeError: if `seed` or a transform is not one.
+      ValueError: if there is no transform, `alg` is unknown, two transforms share a name or a seed, or two
+        say different things about how to sample.
+    """
+
+    def __init__(
+        self,
+        transforms: Sequence[Transform],
+        seed: int | None = None,
+        *,
+        alg: str = "philox",
+        shared_seed: bool = False,
+    ) -> None:
+        chain = Chain(transforms, arguments.algorithm(alg))
+        streams, names = _resolve_names(chain.transforms, shared_seed)
+        own_seeds = [transform.seed for transform in chain.transforms]
+        pair = get_seed(seed) if None in own_seeds or seed is not None else None
+        pairs = tuple(
+            get_seed(own) if own is not None else named_pair(pair, stream, alg=alg)  # type: ignore[arg-type]
+            for own, stream in zip(own_seeds, streams, strict=True)
+        )
+        self._build(Recipe(alg, pair, chain.transforms, names, pairs), chain)
+
+    def _build(self, recipe: Recipe, chain: Chain) -> None:
+        self._recipe, self._chain = recipe, chain
+        self._compiled_draw = compiled(self._draw)
+
+    @classmethod
+    def from_json(cls, recipe: str) -> "Compose":
+        """Rebuilds the `Compose` that wrote this recipe: the same transforms, names and seed pairs.
+
+        The global seed of the program has no influence.
+
+        Args:
+          recipe: what `Compose.to_json` returned.
+
+        Raises:
+          TypeError: if `recipe` is not a string.
+          ValueError: if it is not JSON, has a stream version or a transform that is not known here, or
+            has not exactly the keys it should.
+        """
+        read = Recipe.from_json(recipe)
+        self = cls.__new__(cls)
+        self._build(read, Chain(read.transforms, arguments.algorithm(read.alg)))
+        return self
+
+    def to_json(self) -> str:
+        """The recipe as JSON text: all that pixels depend on beside image, id and epoch."""
+        return self._recipe.to_json()
+
+    @property
+    def transforms(self) -> dict[str, Transform]:
+        """The transforms by name, in order."""
+        return dict(zip(self._recipe.names, self._recipe.transforms, strict=True))
+
+    @property
+    def seeds(self) -> dict[str, SeedPair]:
+        """The resolved seed pair of each transform, by name."""
+        return dict(zip(self._recipe.names, self._recipe.pairs, strict=True))
+
+    def keys(self, ids: Any, epoch: Any) -> dict[str, tf.Tensor]:
+        """The key of each transform for each example.
+
+        Args:
+          ids: int64[B] or int64[]; any integers convert.
+          epoch: int64[] or int64[B].
+
+        Returns:
+          Transform name -> int64[B, 2], or int64[2] for a scalar id.
+        """
+        ids, epoch = _example(ids, epoch)
+        return dict(zip(self._recipe.names, tf.unstack(self._keys(ids, epoch), axis=-2), strict=True))
+
+    def sample(self, ids: Any, epoch: Any, sizes: Any) -> Params:
+        """Draws all params, without pixels.
+
+        Args:
+          ids: int64[B] or int64[]; any integers convert.
+          epoch: int64[] or int64[B].
+          sizes: int64[B, 2] or int64[2], height and width of the images.
+
+        Returns:
+          Transform name -> param name -> tensor [B], or a scalar for a scalar id.
+
+        Raises:
+          TypeError: if an argument does not hold integers.
+          ValueError: if a shape is wrong, or a size is one that a transform refuses.
+        """
+        ids, epoch = _example(ids, epoch)
+        sizes = arguments.integers(sizes, "sizes")
+        if sizes.shape.rank not in (1, 2) or sizes.shape[-1] != 2 or sizes.shape.rank > ids.shape.rank + 1:
+            raise ValueError(f"sizes: must have shape [2] or [B, 2] (height, width), got {sizes.shape}")
+        single = ids.shape.rank == 0
+        ids = tf.reshape(ids, [-1])
+        sizes = tf.broadcast_to(sizes, tf.stack([tf.size(ids), 2]))
+        params = self._compiled_draw(ids, epoch, self._chain.check(sizes, ids))
+        params = tf.nest.map_structure(lambda tensor: tensor[0], params) if single else params
+        return dict(zip(self._recipe.names, params, strict=True))
+
+    def apply(self, images: Any, params: Mapping[str, Mapping[str, tf.Tensor]]) -> tf.Tensor:
+        """Applies params that `sample` drew.
+
+        Args:
+          images: [B, H, W, C] or [H, W, C]; uint8, uint16 or float, 1 to 4 channels.
+          params: as `sample` returns them, for as many examples.
+
+        Returns:
+          [B, height, width, C] or [height, width, C] of the same dtype.
+
+        Raises:
+          TypeError: if the dtype is not supported.
+          ValueError: if a shape is wrong, or the params are not those of these transforms and sizes.
+        """
+        images = arguments.images(images)
+        batch = images if images.shape.rank == 4 else images[None]
+        drawn = self._batched_params(params, images)
+        sizes = self._chain.check(image_sizes(batch), params=drawn)
+        with tf.control_dependencies([] if tf.executing_eagerly() else [sizes]):
+            out = self._chain.render(tf.identity(batch), drawn)
+        return out if images.shape.rank == 4 else out[0]
+
+    def __call__(self, images: Any, ids: Any, epoch: Any) -> tf.Tensor:
+        """Augments images: `apply(images, sample(ids, epoch, their sizes))`.
+
+        Args:
+          images: [B, H, W, C], or [H, W, C] with a scalar id; uint8, uint16 or float, 1 to 4 channels.
+          ids: int64[B] or int64[], names each example for ever; any integers convert.
+          epoch: int64[] or int64[B], how often the example has been seen before.
+
+        Returns:
+          [B, height, width, C] or [height, width, C] of the same dtype.
+
+        Raises:
+          TypeError: if an id is not an integer or the dtype is not supported.
+          ValueError: if a shape is wrong, or an image has a size that a transform refuses. In a graph
+            that does not know the sizes: tf.errors.InvalidArgumentError when it runs. Both name the id.
+        """
+        images = arguments.images(images)
+        ids, epoch = _example(ids, epoch)
+        if ids.shape.rank != images.shape.rank - 3 or not ids.shape.is_compatible_with(images.shape[:-3]):
+            raise ValueError(
+                "ids: must be a scalar for an image [H, W, C] and have shape [B] for a batch [B, H, W, C], "
+                f"got ids of shape {ids.shape} for images of shape {images.shape}"
+            )
+        batch = images if images.shape.rank == 4 else images[None]
+        ids = tf.reshape(ids, [-1])
+        sizes = self._chain.check(image_sizes(batch), ids)
+        out = self._chain.render(batch, self._compiled_draw(ids, epoch, sizes))
+        return out if images.shape.rank == 4 else out[0]
+
+    def _keys(self, ids: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
+        """The keys of all transforms, int64[..., T, 2]."""
+        pairs, alg = tf.constant(self._recipe.pairs, tf.int64), self._recipe.alg
+        return fold_in(fold_in(pairs, epoch[..., None], alg=alg), ids[..., None], alg=alg)
+
+    def _draw(self, ids: tf.Tensor, epoch: tf.Tensor, sizes: tf.Tensor) -> list[dict[str, tf.Tensor]]:
+        return self._chain.draw(self._keys(ids, epoch), sizes)
+
+    def _batched_params(self, params: Any, images: tf.Tensor) -> list[dict[str, tf.Tensor]]:
+        """Params in the order of the transforms, with a leading batch dimension."""
+        names = self._recipe.names
+        if not isinstance(params, Mapping) or set(params) != set(names):
+            got = sorted(params) if isinstance(params, Mapping) else repr(params)
+            raise ValueError(f"params: must be a dict with the keys {sorted(names)}, got {got}")
+        drawn = tf.nest.map_structure(tf.convert_to_tensor, [dict(params[name]) for name in names])
+        for name, group in zip(names, drawn, strict=True):
+            for key, tensor in group.items():
+                if not tensor.shape.is_compatible_with(images.shape[:-3]):
+                    raise ValueError(
+                        f"params: {name}/{key} must have shape {images.shape[:-3]} for images of shape "
+                        f"{images.shape}, got {tensor.shape}"
+                    )
+        return drawn if images.shape.rank == 4 else tf.nest.map_structure(lambda t: t[None], drawn)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Compose) and self.to_json() == other.to_json()
+
+    def __hash__(self) -> int:
+        return hash(self.to_json())
+
+    def __repr__(self) -> str:
+        return f"Compose({list(self._recipe.transforms)!r}, seeds={self.seeds!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return from_json, (self.to_json(),)
+
+
+def from_json(recipe: str) -> Compose:
+    """See `Compose.from_json`."""
+    return Compose.from_json(recipe)
+
+
+def _example(ids: Any, epoch: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    ids, epoch = arguments.integers(ids, "ids"), arguments.integers(epoch, "epoch")
+    if ids.shape.rank not in (0, 1):
+        raise ValueError(f"ids: must be a scalar or have shape [B], got {ids.shape}")
+    if epoch.shape.rank != 0 and not (epoch.shape.rank == ids.shape.rank == 1):
+        raise ValueError(f"epoch: must be a scalar or have the shape of ids, got {epoch.shape}")
+    if epoch.shape.rank == 1 and not epoch.shape.is_compatible_with(ids.shape):
+        raise ValueError(f"epoch: must be a scalar or have the shape of ids {ids.shape}, got {epoch.shape}")
+    return ids, epoch
+
+
+def _resolve_names(
+    transforms: Sequence[Transform], shared_seed: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The name of each transform's stream and, where streams are shared, that of its params."""
+    if not shared_seed:
+        for field in ("name", "seed"):
+            given = [getattr(t, field) for t in transforms if getattr(t, field) is not None]
+            for value in given:
+                if given.count(value) > 1:
+                    raise ValueError(
+                        f"{field}: two transforms must not share the {field} {value!r}; change one, or ask "
+                        "for equal draws with shared_seed=True"
+                    )
+    taken = {transform.name for transform in transforms if transform.name is not None}
+    streams, names = [], []
+    for transform in transforms:
+        kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(transform).__name__).lower()
+        name = transform.name or kind
+        if transform.name in names or (transform.name is None and name in taken):
+            name = next(f"{name}_{n}" for n in range(1, len(taken) + 2) if f"{name}_{n}" not in taken)
+        taken.add(name)
+        names.append(name)
+        streams.append(transform.name or name)
+    return tuple(streams), tuple(names)

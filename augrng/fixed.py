@@ -1,0 +1,77 @@
+"""Fixed-point functions in int64, the same bits on every device.
+
+FRACTION  the number of fraction bits of a fixed-point number; ONE = 2**FRACTION is 1.0
+TURN      2**32: angles are integers in units of 1/2**32 of a turn (a quarter turn is 2**30)
+"""
+
+import math
+
+import tensorflow as tf
+
+FRACTION = 24
+ONE = 1 << FRACTION
+TURN = 1 << 32
+
+_WORK = 30  # fraction bits inside sincos
+_HALF_PI = round(math.pi / 2 * TURN)
+
+
+def turns(degrees: float) -> int:
+    """Degrees as an integer angle, to the nearest 2**-32 turn; exact for multiples of 90."""
+    return round(degrees / 360 * TURN) if degrees % 90 else round(degrees / 90) * (TURN // 4)
+
+
+def degrees(angle: int) -> float:
+    """An integer angle in degrees."""
+    return angle * 360 / TURN
+
+
+def shift_round(x: tf.Tensor, count: int) -> tf.Tensor:
+    """x / 2**count, rounded to the nearest integer, halves up."""
+    return tf.bitwise.right_shift(x + (1 << (count - 1)), tf.constant(count, x.dtype))
+
+
+def multiply(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    """The product of two fixed-point numbers, to within 2**-FRACTION.
+
+    Exact if either is a whole number, or both have at most FRACTION / 2 fraction bits in use.
+    |a| must stay below 2**16 and |b| below 2**10 (in units of 1.0): the product is made of two
+    halves so that it fits in 64 bits.
+    """
+    half = FRACTION // 2
+    count = tf.constant(half, tf.int64)
+    a_high, a_low = tf.bitwise.right_shift(a, count), a & ((1 << half) - 1)
+    return shift_round(a_high * b + tf.bitwise.right_shift(a_low * b, count), half)
+
+
+def sincos(angle: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Sine and cosine of an angle, both fixed-point, to within 2**-24.
+
+    Exact at every quarter turn. Taylor series on [-1/8, 1/8] turn after folding the quadrant away.
+
+    Args:
+      angle: int64[...] in units of 2**-32 turn; any value, it wraps.
+    """
+    quarter = TURN // 4
+    folded = angle + quarter // 2
+    quadrant = tf.bitwise.right_shift(folded, tf.constant(30, tf.int64)) & 3
+    x = shift_round(((folded & (quarter - 1)) - quarter // 2) * _HALF_PI, 32)
+    square = shift_round(x * x, _WORK)
+    sine = shift_round(x * _series(square, first=1), _WORK)
+    cosine = _series(square, first=0)
+    sine, cosine = (shift_round(value, _WORK - FRACTION) for value in (sine, cosine))
+    odd = tf.equal(quadrant & 1, 1)
+    sine, cosine = tf.where(odd, cosine, sine), tf.where(odd, sine, cosine)
+    return (
+        tf.where(quadrant >= 2, -sine, sine),
+        tf.where((quadrant == 1) | (quadrant == 2), -cosine, cosine),
+    )
+
+
+def _series(square: tf.Tensor, first: int) -> tf.Tensor:
+    """Sum over k of (-square)**k / (2k + first)!, by Horner's rule: cosine (0) or sine(x)/x (1)."""
+    terms = [round((-1) ** k * 2**_WORK / math.factorial(2 * k + first)) for k in range(7)]
+    total = tf.zeros_like(square)
+    for term in reversed(terms):
+        total = shift_round(total * square, _WORK) + term
+    return total

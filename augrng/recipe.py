@@ -1,0 +1,95 @@
+"""Recipes: transforms with their arguments and resolved seed pairs, as JSON.
+
+    {"stream_version": 1, "alg": "philox", "seed": [87654321, 7],
+     "transforms": [{"type": "RandomFlip", "name": "random_flip", "pair": [..., ...], "mode": ...}]}
+
+A recipe is all that a pixel depends on, beside the image, its id and the epoch. `stream_version` names
+the rules by which words become draws and draws become pixels; a version once released stays readable.
+"""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from augrng import transforms as transforms_module
+from augrng.seeds import SeedPair
+from augrng.transforms import Transform
+
+STREAM_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What `Compose` is made of: every name and every seed pair resolved.
+
+    Args:
+      alg: "philox" or "threefry".
+      seed: the pair of the whole, or None if every transform has a seed of its own.
+      transforms: in the order of their application.
+      names: of their params, one a transform, all different.
+      pairs: the seed pair of each.
+    """
+
+    alg: str
+    seed: SeedPair | None
+    transforms: tuple[Transform, ...]
+    names: tuple[str, ...]
+    pairs: tuple[SeedPair, ...]
+
+    def to_json(self) -> str:
+        """The recipe as JSON text."""
+        steps = []
+        for transform, name, pair in zip(self.transforms, self.names, self.pairs, strict=True):
+            arguments = {
+                field.name: getattr(transform, field.name) for field in dataclasses.fields(transform)
+            }
+            steps.append(
+                {"type": type(transform).__name__, "params": name, "pair": pair, "arguments": arguments}
+            )
+        whole = {"stream_version": STREAM_VERSION, "alg": self.alg, "seed": self.seed, "transforms": steps}
+        return json.dumps(whole, indent=2, default=lambda number: number.item())
+
+    @classmethod
+    def from_json(cls, text: str) -> "Recipe":
+        """Reads what `to_json` wrote; see `augrng.from_json`."""
+        if not isinstance(text, str):
+            raise TypeError(f"recipe: must be JSON text, got {type(text).__name__}; read the file first")
+        try:
+            whole = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"recipe: must be JSON, got text that is not: {error}") from error
+        _check_keys("recipe", whole, ("stream_version", "alg", "seed", "transforms"))
+        version = whole["stream_version"]
+        if version != STREAM_VERSION:
+            raise ValueError(
+                f"recipe: stream_version must be {STREAM_VERSION}, the one that this augrng knows, got "
+                f"{version!r}; install an augrng that knows it"
+            )
+        steps = [_read_step(position, step) for position, step in enumerate(whole["transforms"])]
+        seed = None if whole["seed"] is None else _read_pair("recipe: seed", whole["seed"])
+        kinds, names, pairs = zip(*steps, strict=True) if steps else ((), (), ())
+        return cls(whole["alg"], seed, tuple(kinds), tuple(names), tuple(pairs))
+
+
+def _read_step(position: int, step: Any) -> tuple[Transform, str, SeedPair]:
+    where = f"recipe: transforms[{position}]"
+    _check_keys(where, step, ("type", "params", "pair", "arguments"))
+    kind = transforms_module.BY_NAME.get(step["type"])
+    if kind is None:
+        known = ", ".join(transforms_module.BY_NAME)
+        raise ValueError(f"{where}: type must be one of {known}, got {step['type']!r}")
+    _check_keys(f"{where}: arguments", step["arguments"], [field.name for field in dataclasses.fields(kind)])
+    return kind(**step["arguments"]), str(step["params"]), _read_pair(f"{where}: pair", step["pair"])
+
+
+def _read_pair(where: str, pair: Any) -> SeedPair:
+    if not (isinstance(pair, list) and len(pair) == 2 and all(type(v) is int for v in pair)):
+        raise ValueError(f"{where}: must be two integers, got {pair!r}")
+    return pair[0], pair[1]
+
+
+def _check_keys(where: str, value: Any, names: Sequence[str]) -> None:
+    if not isinstance(value, dict) or set(value) != set(names):
+        got = sorted(value) if isinstance(value, dict) else repr(value)
+        raise ValueError(f"{where}: must be an object with the keys {sorted(names)}, got {got}")

@@ -1,0 +1,47 @@
+"""TensorFlow's seed rules: from a global and an op-level seed to one seed pair.
+
+    global seed   op seed    the pair
+    set           set        (global, op)
+    set           not set    (global, picked by TensorFlow: the same in every run of the program)
+    not set       set        (87654321, op)
+    not set       not set    from the operating system; an error under `enable_op_determinism()`
+
+The global seed is TensorFlow's own, as `tf.random.set_seed` or `keras.utils.set_random_seed` left it.
+"""
+
+import numbers
+import os
+
+import tensorflow as tf
+
+SeedPair = tuple[int, int]
+
+
+def get_seed(op_seed: int | None = None) -> SeedPair:
+    """Resolves an op-level seed to the pair (global, op), as TensorFlow's own random ops do.
+
+    This is `tf.compat.v1.random.get_seed`, and so reduces both seeds modulo 2**31 - 1 and gives
+    (0, 2**31 - 1) in place of (0, 0). Only the last of its four cases differs: where TensorFlow
+    answers (None, None), 128 bits of the operating system's entropy make the pair, so that an
+    unseeded run can be recorded and repeated.
+
+    Args:
+      op_seed: an integer of any size, or None.
+
+    Returns:
+      Two Python integers that fit in int64.
+
+    Raises:
+      TypeError: if `op_seed` is neither an integer nor None.
+      RuntimeError: if neither seed is set under `tf.config.experimental.enable_op_determinism()`.
+    """
+    if op_seed is not None:
+        if not isinstance(op_seed, numbers.Integral) or isinstance(op_seed, bool):
+            raise TypeError(f"seed: must be an integer or None, got {op_seed!r}")
+        op_seed = int(op_seed)
+    first, second = tf.compat.v1.random.get_seed(op_seed)
+    if first is None:
+        entropy = os.urandom(16)
+        first = int.from_bytes(entropy[:8], "big", signed=True)
+        second = int.from_bytes(entropy[8:], "big", signed=True)
+    return int(first), int(second)

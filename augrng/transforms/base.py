@@ -1,0 +1,111 @@
+"""What every transform offers, and what those share that read between or outside of pixels.
+
+Every transform offers the same five things, and `Transform` gives the plain answers:
+
+  num_words              how many random words an example's draws read
+  exact                  whether it moves whole pixels, so that nothing needs interpolation
+  output_size            (height, width) that it makes, or None if it keeps the size
+  sample(words, size)    the draws as named tensors, from uint32[B, num_words] and int64[B, 2]
+  map(params, size)      from output to input positions, int64[B, 2, 3]; see `affine`
+
+and three for mistakes and for people: `accepts(height, width)`, whether it takes an image of that size
+(`rule` says in words when it does); `fits(params, size)`, whether it could have drawn these params;
+`describe(params)`, what was drawn for one example.
+"""
+
+import dataclasses
+import numbers
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import tensorflow as tf
+
+from augrng.warp import Sampling
+
+Params = Mapping[str, tf.Tensor]
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Transform:
+    """What all transforms share.
+
+    Args:
+      name: identifies the transform's random stream, and its params; see `Compose`.
+      seed: op-level seed; overrides the stream that the name gives.
+    """
+
+    num_words: ClassVar[int] = 0
+    exact: ClassVar[bool] = True
+    rule: ClassVar[str] = "the image must have at least one pixel"
+
+    name: str | None = dataclasses.field(default=None, kw_only=True)
+    seed: int | None = dataclasses.field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.name is not None and (not isinstance(self.name, str) or not self.name):
+            raise ValueError(f"{self}: name must be a string that is not empty, got {self.name!r}")
+        if self.seed is not None and (isinstance(self.seed, bool) or not isinstance(self.seed, int)):
+            raise TypeError(f"{self}: seed must be an integer or None, got {self.seed!r}")
+
+    def __repr__(self) -> str:
+        """The call that makes this transform, without the arguments left at their defaults."""
+        given = [(f.name, getattr(self, f.name)) for f in dataclasses.fields(self)]
+        shown = [f"{name}={value!r}" for name, value in given if value != getattr(type(self), name, ...)]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    @property
+    def output_size(self) -> tuple[int, int] | None:
+        """Height and width of what comes out, or None where they are those of what comes in."""
+        return None
+
+    def accepts(self, height: Any, width: Any) -> Any:
+        """Whether an image of this size can be transformed; integers, arrays or tensors alike."""
+        return (height > 0) & (width > 0)
+
+    def sample(self, words: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
+        raise NotImplementedError
+
+    def fits(self, params: Params, size: tf.Tensor) -> tf.Tensor | bool:
+        """Whether `sample` can draw these params for images of this size, bool[B] or True."""
+        return True
+
+    def map(self, params: Params, size: tf.Tensor) -> tf.Tensor:
+        raise NotImplementedError
+
+    def describe(self, params: Mapping[str, Any]) -> str:
+        """What was drawn for one example, in a few characters; params are plain numbers."""
+        raise NotImplementedError
+
+    def sampling(self) -> dict[str, Any]:
+        """The arguments of `Sampling` that this transform sets."""
+        return {}
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Sampled(Transform):
+    """A transform that reads between pixels or outside of them, and may say how; see `Sampling`.
+
+    What is None is left to the other transforms of the same `Compose`, and in the end to the defaults
+    "bilinear", "constant" and 0.
+    """
+
+    interpolation: str | None = dataclasses.field(default=None, kw_only=True)
+    fill_mode: str | None = dataclasses.field(default=None, kw_only=True)
+    fill_value: float | tuple[float, ...] | None = dataclasses.field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.fill_value, list):
+            object.__setattr__(self, "fill_value", tuple(self.fill_value))
+        Sampling(**self.sampling())
+
+    def sampling(self) -> dict[str, Any]:
+        """The arguments of `Sampling` that this transform sets."""
+        names = [field.name for field in dataclasses.fields(Sampling)]
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+def check_integer(transform: Transform, name: str, value: Any, at_least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < at_least:
+        kind = type(transform).__name__
+        raise ValueError(f"{kind}: {name} must be an integer of at least {at_least}, got {value!r}")

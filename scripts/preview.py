@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Shows what a recipe does to your images: image files or folders in, a contact sheet out.
+
+An image's id is a hash of its path within the folder that was named (of its file name for a file), so a
+picture gets the same augmentation wherever the folder lies. Exit status: 0 if every image was shown, 1 if
+some could not be read (they are named), 2 if there was nothing to show or an argument is wrong.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+from tqdm import tqdm
+
+import augrng as ar
+from pipelines.contact_sheet import Row, animation, contact_sheet
+from pipelines.files import UnreadableImageError, read_image
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("images", nargs="+", type=Path, help="image files, or folders that hold some")
+    parser.add_argument("--recipe", type=Path, help="JSON of Compose.to_json(); default: crop, flip, rotate")
+    parser.add_argument("--epochs", type=positive, default=5, help="how many epochs to show (default 5)")
+    parser.add_argument("--seed", type=int, default=0, help="op-level seed of the default recipe (default 0)")
+    parser.add_argument("--out", type=Path, default=Path("preview.png"), help="default preview.png")
+    parser.add_argument("--gif", type=Path, help="also write an animation, one frame an epoch")
+    parser.add_argument("--limit", type=positive, default=12, help="how many images at most (default 12)")
+    parser.add_argument(
+        "--resize", type=int, metavar="SIDE",
+        help="shrink so that the shorter side is this long before augmenting; 0 leaves images as they are "
+        "(default 256 for the default recipe, 0 with --recipe)",
+    )  # fmt: skip
+    args = parser.parse_args()
+
+    try:
+        aug = ar.from_json(args.recipe.read_text()) if args.recipe else default_recipe(args.seed)
+    except (OSError, ValueError, TypeError) as error:
+        parser.error(f"--recipe {args.recipe}: {error}")
+    side = args.resize if args.resize is not None else (0 if args.recipe else 256)
+    files = [found for path in args.images for found in image_files(path)]
+    if len(files) > args.limit:
+        print(f"showing {args.limit} of {len(files)} images; --limit shows more", file=sys.stderr)
+    rows, unread = read_rows(files[: args.limit], aug, side)
+    if not rows:
+        print("preview: no image to show", file=sys.stderr)
+        return 2
+    sheet = contact_sheet(rows, range(args.epochs))
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(args.out)
+    print(f"{args.out}: {len(rows)} images, {args.epochs} epochs")
+    if args.gif:
+        first, *others = animation(rows, range(args.epochs))
+        args.gif.parent.mkdir(parents=True, exist_ok=True)
+        first.save(args.gif, save_all=True, append_images=others, duration=500, loop=0)
+        print(f"{args.gif}: {args.epochs} frames")
+    return 1 if unread else 0
+
+
+def default_recipe(seed: int) -> ar.Compose:
+    crop = ar.RandomCrop(224, 224, pad_if_needed=True)
+    return ar.Compose([crop, ar.RandomFlip(), ar.RandomRotation(15)], seed=seed)
+
+
+def image_files(path: Path) -> Iterator[tuple[Path, str]]:
+    """The image files that `path` names, each with the name that its id comes from."""
+    if path.is_dir():
+        for found in sorted(path.rglob("*")):
+            if found.is_file() and found.suffix.lower() in SUFFIXES:
+                yield found, found.relative_to(path).as_posix()
+    else:
+        yield path, path.name
+
+
+def read_rows(files: list[tuple[Path, str]], aug: ar.Compose, side: int) -> tuple[list[Row], int]:
+    """A row for each image that can be shown, and how many can not."""
+    rows = []
+    for path, name in tqdm(files, desc="reading", unit=" images", leave=False):
+        try:
+            image = np.asarray(read_image(path, shorter_side=side))
+            id_ = int(ar.string_ids(name))
+            aug.sample(id_, 0, image.shape[:2])
+            rows.append(Row(name, image, id_, aug))
+        except (UnreadableImageError, ValueError) as error:
+            tqdm.write(f"preview: skipped {path}: {error}", file=sys.stderr)
+    return rows, len(files) - len(rows)
+
+
+def positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
