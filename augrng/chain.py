@@ -1,20 +1,26 @@
-"""A run of transforms as one program: words -> params -> one map -> pixels.
+"""A run of transforms as one program: keys -> params -> one map -> pixels.
 
+  keys   :: pairs int64[T, 2] -> ids int64[...] -> epoch int64[...] -> int64[..., T, 2]
   draw   :: keys int64[B, T, 2] -> sizes int64[B, 2] -> params, one dict of tensors [B] a transform
-  render :: images -> params -> images
+  sample :: pairs -> ids -> epoch -> sizes -> params
+  render :: images -> params -> sizes -> images
 
-A chain knows nothing of seeds, names or ids; `Compose` and the `stateless_*` functions bring the keys.
+A chain knows nothing of names and of how seeds are resolved: so all recipes with the same transforms
+share one, and what was compiled for it.
 """
 
+import dataclasses
 import functools
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from augrng import affine
+from augrng import affine, arguments
 from augrng.bits import bits
+from augrng.keys import fold_in
 from augrng.transforms import Params, Transform
 from augrng.warp import MAX_SIDE, Sampling, warp
 
@@ -23,22 +29,13 @@ _MAX_ROWS = 1 << 31
 
 
 class Chain:
-    """The transforms of one recipe, sampled together and applied as one warp.
+    """The transforms of one recipe, sampled together and applied as one warp; made by `chain_of`."""
 
-    Raises:
-      TypeError: if something in `transforms` is not a transform.
-      ValueError: if there is none, or two of them say different things about how to sample.
-    """
-
-    def __init__(self, transforms: Sequence[Transform], alg: str = "philox") -> None:
-        self.transforms = tuple(transforms)
-        for position, transform in enumerate(self.transforms):
-            if not isinstance(transform, Transform):
-                raise TypeError(f"transforms[{position}]: must be an augrng transform, got {transform!r}")
-        if not self.transforms:
-            raise ValueError("transforms: must hold at least one transform, got none")
-        self.alg = alg
+    def __init__(self, transforms: tuple[Transform, ...], alg: str) -> None:
+        self.transforms, self.alg = transforms, alg
         self.sampling = _common_sampling(self.transforms)
+        self.draw = compiled(self._draw)
+        self.sample = compiled(self._sample)
         self._compiled_render = compiled(self.render_rows)
 
     @property
@@ -47,7 +44,17 @@ class Chain:
         sizes = [t.output_size for t in self.transforms if t.output_size is not None]
         return sizes[-1] if sizes else None
 
-    def draw(self, keys: tf.Tensor, sizes: tf.Tensor) -> list[dict[str, tf.Tensor]]:
+    def keys(self, pairs: tf.Tensor, ids: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
+        """The key of each transform for each example; `epoch` and `ids` broadcast."""
+        stream = fold_in(pairs, epoch[..., None], alg=self.alg)
+        return fold_in(stream, ids[..., None], alg=self.alg)
+
+    def _sample(
+        self, pairs: tf.Tensor, ids: tf.Tensor, epoch: tf.Tensor, sizes: tf.Tensor
+    ) -> list[dict[str, tf.Tensor]]:
+        return self._draw(self.keys(pairs, ids, epoch), sizes)
+
+    def _draw(self, keys: tf.Tensor, sizes: tf.Tensor) -> list[dict[str, tf.Tensor]]:
         """Draws the params of every transform from its keys, int64[B, T, 2]."""
         num_words = max(transform.num_words for transform in self.transforms)
         words = bits(keys, num_words, alg=self.alg) if num_words else tf.zeros([1, len(self.transforms), 1])
@@ -62,14 +69,14 @@ class Chain:
         batch = tf.zeros([tf.shape(sizes)[0], 1, 1], tf.int64)
         return functools.reduce(affine.compose, maps) + batch
 
-    def render(self, images: tf.Tensor, params: Sequence[Params]) -> tf.Tensor:
-        """Applies params to [B, H, W, C]: [B, height, width, C] of the same dtype.
+    def render(self, images: tf.Tensor, params: Sequence[Params], sizes: tf.Tensor) -> tf.Tensor:
+        """Applies params to [B, H, W, C] of these checked sizes: [B, height, width, C], the same dtype.
 
         Where the output's size is fixed, the program that is compiled takes rows of pixels and sizes, so
         that one serves single images of all sizes. Where it is that of an image of unknown size, the
         program runs op by op: each size would compile another one.
         """
-        shape, sizes = images.shape, image_sizes(images)
+        shape = images.shape
         known = shape[1] is not None and shape[2] is not None
         if shape.is_fully_defined() and shape.num_elements() // shape[3] >= _MAX_ROWS:
             raise ValueError(f"images: a batch must have below 2**31 pixels, got shape {shape}")
@@ -129,6 +136,25 @@ class Chain:
         return pairs
 
 
+def chain_of(transforms: Sequence[Transform], alg: str = "philox") -> Chain:
+    """The chain of these transforms, the same object for recipes that differ in names and seeds only.
+
+    Raises:
+      TypeError: if something in `transforms` is not a transform.
+      ValueError: if there is none, `alg` is unknown, or two say different things about how to sample.
+    """
+    for position, transform in enumerate(transforms):
+        if not isinstance(transform, Transform):
+            raise TypeError(f"transforms[{position}]: must be an augrng transform, got {transform!r}")
+    if not transforms:
+        raise ValueError("transforms: must hold at least one transform, got none")
+    nameless = tuple(dataclasses.replace(transform, name=None, seed=None) for transform in transforms)
+    return _cached_chain(nameless, arguments.algorithm(alg))
+
+
+_cached_chain = functools.lru_cache(maxsize=256)(Chain)
+
+
 def compiled(function: Callable) -> Callable:
     """`function` as one XLA program, compiled once for each set of shapes."""
     return tf.function(function, jit_compile=True, reduce_retracing=True, autograph=False)
@@ -168,20 +194,25 @@ def _padded(pixels: tf.Tensor) -> tf.Tensor:
     return tf.pad(pixels, [[0, 0], [0, buffer - count], [0, 0]])
 
 
-def _require(tests: list[tuple[Any, str]], sizes: Any, ids: Any) -> tf.Tensor:
-    """Refuses the examples that fail a test, with its message, their size and their id."""
-    assertions = []
-    for passed, message in tests:
+def _require(tests: list[tuple[Any, str]], sizes: tf.Tensor, ids: tf.Tensor | None) -> tf.Tensor:
+    """Refuses the examples that fail a test: (whether each passes, what the rule is).
+
+    A graph refuses by a gather whose index leaves its table, and the error shows the index: (id, height,
+    width, 1). tf.debugging.Assert would say it better, but it is a stateful op, for which tf.data runs a
+    map's calls one after the other under `enable_op_determinism()`.
+    """
+    for passed, rule in tests:
         known = tf.get_static_value(passed)
         if known is None:
-            failed = tf.reshape(tf.where(~passed), [-1])[:1]
-            where = [] if ids is None else [" for id ", tf.gather(ids, failed)]
-            got = [message, "; got (height, width) ", tf.gather(sizes, failed), *where]
-            assertions.append(tf.debugging.Assert(tf.reduce_all(passed), got))
+            where = tf.range(tf.shape(sizes, tf.int64)[0]) if ids is None else ids
+            index = tf.concat([where[:, None], sizes, tf.ones_like(where)[:, None]], 1)
+            index = tf.where(passed[:, None], tf.zeros_like(index), index)
+            words = re.sub("[^A-Za-z0-9]+", "_", rule).strip("_")
+            refused = tf.gather_nd(tf.zeros([1, 1, 1, 1], tf.int64), index, name=f"{words}.id_height_width")
+            sizes += refused[:, None]
         elif not np.all(known):
-            index = int(np.argmin(known))
+            row = int(np.argmin(known))
             size, example = tf.get_static_value(sizes), tf.get_static_value(ids)
-            at = "" if size is None else f"; got (height, width) {tuple(int(v) for v in size[index])}"
-            raise ValueError(message + at + ("" if example is None else f" for id {example[index]}"))
-    with tf.control_dependencies([assertion for assertion in assertions if assertion is not None]):
-        return tf.identity(sizes)
+            at = "" if size is None else f"; got (height, width) {tuple(int(side) for side in size[row])}"
+            raise ValueError(rule + at + ("" if example is None else f" for id {example[row]}"))
+    return sizes

@@ -17,8 +17,8 @@ from typing import Any
 import tensorflow as tf
 
 from augrng import arguments
-from augrng.chain import Chain, compiled, image_sizes
-from augrng.keys import fold_in, named_pair
+from augrng.chain import Chain, chain_of, image_sizes
+from augrng.keys import named_pair
 from augrng.recipe import Recipe
 from augrng.seeds import SeedPair, get_seed
 from augrng.transforms import Transform
@@ -58,19 +58,19 @@ class Compose:
         alg: str = "philox",
         shared_seed: bool = False,
     ) -> None:
-        chain = Chain(transforms, arguments.algorithm(alg))
-        streams, names = _resolve_names(chain.transforms, shared_seed)
-        own_seeds = [transform.seed for transform in chain.transforms]
+        transforms = tuple(transforms)
+        chain = chain_of(transforms, alg)
+        streams, names = _resolve_names(transforms, shared_seed)
+        own_seeds = [transform.seed for transform in transforms]
         pair = get_seed(seed) if None in own_seeds or seed is not None else None
         pairs = tuple(
             get_seed(own) if own is not None else named_pair(pair, stream, alg=alg)  # type: ignore[arg-type]
             for own, stream in zip(own_seeds, streams, strict=True)
         )
-        self._build(Recipe(alg, pair, chain.transforms, names, pairs), chain)
+        self._build(Recipe(alg, pair, transforms, names, pairs), chain)
 
     def _build(self, recipe: Recipe, chain: Chain) -> None:
         self._recipe, self._chain = recipe, chain
-        self._compiled_draw = compiled(self._draw)
 
     @classmethod
     def from_json(cls, recipe: str) -> "Compose":
@@ -88,7 +88,7 @@ class Compose:
         """
         read = Recipe.from_json(recipe)
         self = cls.__new__(cls)
-        self._build(read, Chain(read.transforms, arguments.algorithm(read.alg)))
+        self._build(read, chain_of(read.transforms, read.alg))
         return self
 
     def to_json(self) -> str:
@@ -116,7 +116,13 @@ class Compose:
           Transform name -> int64[B, 2], or int64[2] for a scalar id.
         """
         ids, epoch = _example(ids, epoch)
-        return dict(zip(self._recipe.names, tf.unstack(self._keys(ids, epoch), axis=-2), strict=True))
+        return dict(
+            zip(
+                self._recipe.names,
+                tf.unstack(self._chain.keys(self._pairs(), ids, epoch), axis=-2),
+                strict=True,
+            )
+        )
 
     def sample(self, ids: Any, epoch: Any, sizes: Any) -> Params:
         """Draws all params, without pixels.
@@ -140,7 +146,7 @@ class Compose:
         single = ids.shape.rank == 0
         ids = tf.reshape(ids, [-1])
         sizes = tf.broadcast_to(sizes, tf.stack([tf.size(ids), 2]))
-        params = self._compiled_draw(ids, epoch, self._chain.check(sizes, ids))
+        params = self._draw(ids, epoch, self._chain.check(sizes, ids))
         params = tf.nest.map_structure(lambda tensor: tensor[0], params) if single else params
         return dict(zip(self._recipe.names, params, strict=True))
 
@@ -161,9 +167,7 @@ class Compose:
         images = arguments.images(images)
         batch = images if images.shape.rank == 4 else images[None]
         drawn = self._batched_params(params, images)
-        sizes = self._chain.check(image_sizes(batch), params=drawn)
-        with tf.control_dependencies([] if tf.executing_eagerly() else [sizes]):
-            out = self._chain.render(tf.identity(batch), drawn)
+        out = self._chain.render(batch, drawn, self._chain.check(image_sizes(batch), params=drawn))
         return out if images.shape.rank == 4 else out[0]
 
     def __call__(self, images: Any, ids: Any, epoch: Any) -> tf.Tensor:
@@ -192,16 +196,14 @@ class Compose:
         batch = images if images.shape.rank == 4 else images[None]
         ids = tf.reshape(ids, [-1])
         sizes = self._chain.check(image_sizes(batch), ids)
-        out = self._chain.render(batch, self._compiled_draw(ids, epoch, sizes))
+        out = self._chain.render(batch, self._draw(ids, epoch, sizes), sizes)
         return out if images.shape.rank == 4 else out[0]
 
-    def _keys(self, ids: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
-        """The keys of all transforms, int64[..., T, 2]."""
-        pairs, alg = tf.constant(self._recipe.pairs, tf.int64), self._recipe.alg
-        return fold_in(fold_in(pairs, epoch[..., None], alg=alg), ids[..., None], alg=alg)
+    def _pairs(self) -> tf.Tensor:
+        return tf.constant(self._recipe.pairs, tf.int64)
 
     def _draw(self, ids: tf.Tensor, epoch: tf.Tensor, sizes: tf.Tensor) -> list[dict[str, tf.Tensor]]:
-        return self._chain.draw(self._keys(ids, epoch), sizes)
+        return self._chain.sample(self._pairs(), ids, tf.reshape(epoch, [-1]), sizes)
 
     def _batched_params(self, params: Any, images: tf.Tensor) -> list[dict[str, tf.Tensor]]:
         """Params in the order of the transforms, with a leading batch dimension."""

@@ -4,14 +4,13 @@ Each takes an image [H, W, C] and a seed [2], or a batch [B, H, W, C] and seeds 
 batch is treated as it would be alone. They run eager, in graphs and jit-compiled, with the same pixels.
 """
 
-import functools
 from typing import Any
 
 import tensorflow as tf
 
 from augrng import arguments, draws
 from augrng.bits import bits
-from augrng.chain import Chain, compiled, image_sizes
+from augrng.chain import chain_of, image_sizes
 from augrng.transforms import RandomCrop, RandomFlip, RandomRotation, Transform
 
 
@@ -105,12 +104,6 @@ def stateless_random_rotation(
     return _run(rotation, image, seed)
 
 
-@functools.lru_cache(maxsize=64)
-def _program(transform: Transform) -> tuple[Chain, Any]:
-    chain = Chain([transform])
-    return chain, compiled(chain.draw)
-
-
 def _run(transform: Transform, image: Any, seed: Any) -> tf.Tensor:
     """Applies one transform to an image, or to a batch, with explicit keys."""
     image, seed = arguments.images(image, "image"), arguments.seeds(seed)
@@ -119,8 +112,8 @@ def _run(transform: Transform, image: Any, seed: Any) -> tf.Tensor:
             "seed: must have shape [2] for an image [H, W, C] and [B, 2] for a batch [B, H, W, C], got "
             f"{seed.shape} for an image of shape {image.shape}"
         )
-    chain, draw = _program(transform)
+    chain = chain_of([transform])
     batch = image if image.shape.rank == 4 else image[None]
     sizes = chain.check(image_sizes(batch), None)
-    out = chain.render(batch, draw(tf.reshape(seed, [-1, 1, 2]), sizes))
+    out = chain.render(batch, chain.draw(tf.reshape(seed, [-1, 1, 2]), sizes), sizes)
     return out if image.shape.rank == 4 else out[0]

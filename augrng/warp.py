@@ -56,8 +56,8 @@ def warp(
     pixels: tf.Tensor,
     sizes: tf.Tensor,
     maps: tf.Tensor,
-    height: int,
-    width: int,
+    height: int | tf.Tensor,
+    width: int | tf.Tensor,
     sampling: Sampling,
 ) -> tf.Tensor:
     """Reads a batch of pictures through one map each.
@@ -109,12 +109,15 @@ def _moves_whole_pixels(maps: tf.Tensor) -> tf.Tensor:
     return turns & tf.reduce_all(tf.equal(centers & (2 * fixed.ONE - 1), 0), -1)
 
 
-def _positions(maps: tf.Tensor, height: int, width: int) -> tuple[tf.Tensor, tf.Tensor]:
+def _positions(
+    maps: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Source x and y of each output pixel's centre, less 1/2, int32[B, height, width].
 
     With X = 2x + 1 - width and Y = 2y + 1 - height, twice the position is a X + b Y + (a width +
     b height + 2 t - 1). Measured from the output's centre the two parts stay small.
     """
+    height, width = (tf.cast(side, tf.int64) for side in (height, width))
     columns = 2 * tf.range(width, dtype=tf.int64) + (1 - width)
     rows = 2 * tf.range(height, dtype=tf.int64) + (1 - height)
 

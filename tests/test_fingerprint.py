@@ -1,0 +1,61 @@
+"""The fingerprint against its documented formula in plain Python, and its laws."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+import augrng as ar
+
+
+@pytest.fixture
+def examples(rng):
+    return rng.integers(0, 256, (10, 5, 6, 3), dtype=np.uint8), np.arange(100, 110)
+
+
+def test_it_is_the_documented_formula(examples):
+    images, ids = examples
+    total = 0
+    for image, id_ in zip(images, ids, strict=True):
+        header = b"".join(int(v).to_bytes(8, "little", signed=True) for v in (id_, 3, 5, 6, 3))
+        digest = hashlib.blake2b(header + b"uint8" + image.tobytes(), digest_size=16).digest()
+        total += int.from_bytes(digest, "big")
+    assert ar.fingerprint(images, ids, 3) == ar.Fingerprint(10, total % 2**128)
+
+
+def test_order_and_batches_have_no_influence(examples, rng):
+    images, ids = examples
+    whole = ar.fingerprint(images, ids, 3)
+    order = rng.permutation(10)
+    assert ar.fingerprint(images[order], ids[order], 3) == whole
+    parts = [ar.fingerprint(images[a:b], ids[a:b], 3) for a, b in ((4, 10), (0, 4))]
+    assert sum(parts, ar.Fingerprint()) == whole
+    single = [ar.fingerprint(image, id_, 3) for image, id_ in zip(images, ids, strict=True)]
+    assert sum(single, ar.Fingerprint()) == whole
+    assert str(whole) == f"10:{whole.value:032x}"
+
+
+def test_everything_else_has_influence(examples):
+    images, ids = examples
+    changed = images.copy()
+    changed[3, 2, 1, 0] ^= 1
+    others = [
+        ar.fingerprint(changed, ids, 3),
+        ar.fingerprint(images, ids + 1, 3),
+        ar.fingerprint(images, ids[::-1], 3),
+        ar.fingerprint(images, ids, 4),
+        ar.fingerprint(images, ids, [3] * 9 + [4]),
+        ar.fingerprint(images.reshape(10, 6, 5, 3), ids, 3),
+        ar.fingerprint(images.view(np.int8), ids, 3),
+        ar.fingerprint(images[:9], ids[:9], 3),
+        ar.fingerprint(images, ids, 3),
+    ]
+    assert len(set(others)) == len(others)
+
+
+def test_bad_arguments_are_refused(examples):
+    images, ids = examples
+    with pytest.raises(ValueError, match="ids: must be a scalar"):
+        ar.fingerprint(images, ids[:9], 3)
+    with pytest.raises(TypeError, match="ids: must hold integers"):
+        ar.fingerprint(images, ids * 1.0, 3)
