@@ -11,7 +11,6 @@ share one, and what was compiled for it.
 
 import dataclasses
 import functools
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -195,24 +194,19 @@ def _padded(pixels: tf.Tensor) -> tf.Tensor:
 
 
 def _require(tests: list[tuple[Any, str]], sizes: tf.Tensor, ids: tf.Tensor | None) -> tf.Tensor:
-    """Refuses the examples that fail a test: (whether each passes, what the rule is).
-
-    A graph refuses by a gather whose index leaves its table, and the error shows the index: (id, height,
-    width, 1). tf.debugging.Assert would say it better, but it is a stateful op, for which tf.data runs a
-    map's calls one after the other under `enable_op_determinism()`.
-    """
+    """Refuses the examples that fail a test: (whether each passes, what the rule is)."""
+    assertions = []
     for passed, rule in tests:
         known = tf.get_static_value(passed)
         if known is None:
-            where = tf.range(tf.shape(sizes, tf.int64)[0]) if ids is None else ids
-            index = tf.concat([where[:, None], sizes, tf.ones_like(where)[:, None]], 1)
-            index = tf.where(passed[:, None], tf.zeros_like(index), index)
-            words = re.sub("[^A-Za-z0-9]+", "_", rule).strip("_")
-            refused = tf.gather_nd(tf.zeros([1, 1, 1, 1], tf.int64), index, name=f"{words}.id_height_width")
-            sizes += refused[:, None]
+            failed = tf.reshape(tf.where(~passed), [-1])[:1]
+            where = [] if ids is None else [" for id ", tf.gather(ids, failed)]
+            got = [rule, "; got (height, width) ", tf.gather(sizes, failed), *where]
+            assertions.append(tf.debugging.Assert(tf.reduce_all(passed), got))
         elif not np.all(known):
             row = int(np.argmin(known))
             size, example = tf.get_static_value(sizes), tf.get_static_value(ids)
             at = "" if size is None else f"; got (height, width) {tuple(int(side) for side in size[row])}"
             raise ValueError(rule + at + ("" if example is None else f" for id {example[row]}"))
-    return sizes
+    with tf.control_dependencies(assertions):
+        return tf.identity(sizes)

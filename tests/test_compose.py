@@ -210,7 +210,7 @@ def test_a_dataset_that_holds_a_small_image_names_its_id():
     dataset = dataset_of([(16, 20), (11, 20)]).map(lambda e: CROP(e["image"], e["id"], 0))
     with pytest.raises(
         tf.errors.InvalidArgumentError,
-        match=r"(?s)\[101, 11, 20, 1\] does not index.*RandomCrop.*at_least_as_large.*id_height_width",
+        match=r"(?s)RandomCrop.*at least as large.*\[11 20\].*\[101\]",
     ):
         list(dataset)
 
@@ -218,7 +218,7 @@ def test_a_dataset_that_holds_a_small_image_names_its_id():
 def test_params_of_another_size_are_refused_in_a_graph():
     params = CROP.sample(0, 0, [1000, 1000])
     dataset = dataset_of([(16, 20)]).map(lambda e: CROP.apply(e["image"], params))
-    with pytest.raises(tf.errors.InvalidArgumentError, match="params_must_have_been_sampled_for_images"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="params must have been sampled for images"):
         list(dataset)
 
 
