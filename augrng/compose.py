@@ -235,7 +235,7 @@ class Compose:
 
 
 def from_json(recipe: str) -> Compose:
-    """See `Compose.from_json`."""
+    """Rebuilds the `Compose` that wrote a recipe; see `Compose.from_json`."""
     return Compose.from_json(recipe)
 
 

@@ -1,0 +1,158 @@
+"""The golden values: equal to what the code gives, and to what others than the code give.
+
+They may change only with a new stream version. Each is checked twice: against the code, and (in
+`independent`) against TensorFlow's ops or NumPy, so that none is merely a copy of the code's output.
+The last test proves that no entry was left out.
+"""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import augrng as ar
+from tests import golden
+from tests.cases import CASES, EPOCH, SIZE, example_ids, pictures
+from tests.test_warp import reference
+
+RECORDED = json.loads(golden.PATH.read_text())
+VALUES = RECORDED["values"]
+CHECKED = set()
+IDS = example_ids()
+
+
+def test_they_belong_to_this_stream_version():
+    assert RECORDED["stream_version"] == ar.STREAM_VERSION
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_the_code_gives_the_golden_value(name):
+    assert golden.entries()[name]() == VALUES[name]
+    CHECKED.add(name)
+
+
+def words_of(seed, num, alg):
+    """Random words without augrng."""
+    if alg == "philox":
+        return tf.random.stateless_uniform([num], seed, None, None, tf.uint32, alg="philox").numpy()
+
+    low, high = np.array(seed, np.int64).view(np.uint64)
+    key = threefry(tf.constant([low], tf.uint64), tf.constant([high], tf.uint64))[:1]
+    return threefry(key, tf.constant([0], tf.uint64)).numpy().view(np.uint32)[:num]
+
+
+@tf.function(jit_compile=True)
+def threefry(key, counter):
+    return tf.raw_ops.StatelessRandomUniformFullIntV2(
+        shape=[4], key=key, counter=counter, alg=2, dtype=tf.uint64
+    )
+
+
+def fold_in_of(seed, data, alg):
+    return [int(words_of(seed, 2, alg).view(np.int64)[0]), int(data)]
+
+
+@pytest.mark.parametrize("alg", golden.GENERATORS)
+def test_words_split_and_fold_in_are_tensorflows(alg):
+    assert VALUES[f"words/{alg}"] == words_of([7, -8], 6, alg).tolist()
+    assert VALUES[f"split/{alg}"] == words_of([7, -8], 8, alg).view(np.int64).reshape(2, 2).tolist()
+    assert VALUES[f"fold_in/{alg}"] == fold_in_of([7, -8], 9, alg)
+
+
+@pytest.mark.parametrize("alg", golden.GENERATORS)
+@pytest.mark.parametrize("case", CASES)
+def test_seeds_and_keys_are_the_recipe_in_plain_tensorflow(case, alg):
+    pair = tf.compat.v1.random.get_seed(7)
+    for name, recorded in VALUES[f"seeds/{alg}/{case}"].items():
+        digest = hashlib.sha256(name.encode()).digest()[:8]
+        assert recorded == fold_in_of(pair, int.from_bytes(digest, "big", signed=True), alg)
+        stream = fold_in_of(recorded, EPOCH, alg)
+        assert VALUES[f"keys/{alg}/{case}"][name] == [fold_in_of(stream, id_, alg) for id_ in IDS[:4]]
+
+
+@pytest.mark.parametrize("alg", golden.GENERATORS)
+@pytest.mark.parametrize("case", CASES)
+def test_params_follow_from_the_words(case, alg):
+    """The docstrings' formulas, in plain Python."""
+    size = np.array(SIZE)
+    for name, transform in zip(VALUES[f"seeds/{alg}/{case}"], CASES[case](), strict=True):
+        recorded = VALUES[f"params/{alg}/{case}"][name]
+        for row, key in enumerate(VALUES[f"keys/{alg}/{case}"][name]):
+            w = words_of(key, 2, alg).astype(np.int64)
+            drawn = {param: values[row] for param, values in recorded.items()}
+            assert drawn == drawn_from(transform, w, size)
+        size = np.array(transform.output_size or size)
+
+
+def drawn_from(transform, w, size):
+    if isinstance(transform, ar.RandomCrop):
+        padding = np.broadcast_to(transform.padding, 2)
+        short = np.maximum(transform.output_size - (size + 2 * padding), 0)
+        limits = size + 2 * (padding + short) - transform.output_size + 1
+        top, left = (w % 2147483647) % limits - padding - short
+        return {"top": int(top), "left": int(left)}
+    if isinstance(transform, ar.CenterCrop):
+        top, left = (size - transform.output_size) // 2
+        return {"top": int(top), "left": int(left)}
+    if isinstance(transform, ar.RandomFlip):
+        clear = [int(word >> 22 & 1 == 0) for word in w]
+        return {"horizontal": clear[0], "vertical": clear[1] if "vertical" in transform.mode else 0}
+    if isinstance(transform, ar.RandomQuarterTurn):
+        return {"k": int(w[0] % 2147483647 % 4)}
+    assert isinstance(transform, ar.RandomRotation)
+    low, high = (round(sign * transform.degrees / 360 * 2**32) for sign in (-1, 1))
+    return {"angle": low + ((int(w[0]) & 0x7FFFFF) * (high - low) >> 23)}
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("case", CASES)
+def test_golden_pixels_are_close_to_float64(case, dtype):
+    """The bytes behind the digest, against SciPy at positions from float64 matrices of the params."""
+    recorded = {name: dict(group) for name, group in VALUES[f"params/philox/{case}"].items()}
+    aug = ar.Compose(CASES[case](), seed=7)
+    out = aug(pictures(dtype), IDS, EPOCH).numpy()
+    assert hashlib.sha256(out.tobytes()).hexdigest() == VALUES[f"pixels/philox/{case}/{dtype}"]
+    for row in range(4):
+        matrix, size = np.eye(3), SIZE
+        for name, transform in aug.transforms.items():
+            drawn = {param: values[row] for param, values in recorded[name].items()}
+            matrix = matrix @ float_matrix(drawn, size)
+            size = transform.output_size or size
+        fill = {"crop_pad_if_needed": 9}.get(case, 0)
+        mode = {"padded_crop": "reflect", "rotation_nearest_wrap": "wrap"}.get(case, "constant")
+        order = 0 if "nearest" in case else 1
+        map_ = tf.constant(matrix[:2] * 2.0**24, tf.float64)
+        exact = reference(pictures(dtype)[row], map_, size, order, mode, fill)
+        if order == 0:
+            assert (exact != out[row]).any(-1).mean() < 0.01
+        else:
+            # Noise has steps of the whole range, so a weight's rounding of 2**-12 shows.
+            assert np.abs(exact - out[row]).max() <= 0.5 + 2 * np.iinfo(dtype).max * 2.0**-11
+
+
+def float_matrix(drawn, size):
+    height, width = size
+    if "top" in drawn:
+        return np.array([[1, 0, drawn["left"]], [0, 1, drawn["top"]], [0, 0, 1]])
+    if "horizontal" in drawn:
+        x, y = drawn["horizontal"], drawn["vertical"]
+        return np.array([[1 - 2 * x, 0, width * x], [0, 1 - 2 * y, height * y], [0, 0, 1]])
+    turn = drawn["angle"] / 2**32 if "angle" in drawn else drawn["k"] / 4
+    c, s = np.cos(2 * np.pi * turn), np.sin(2 * np.pi * turn)
+    center = np.array([[1, 0, width / 2], [0, 1, height / 2], [0, 0, 1]])
+    return center @ np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ np.linalg.inv(center)
+
+
+def test_string_ids_are_tensorflows_fingerprints():
+    buckets = tf.strings.to_hash_bucket_fast(["", "a", "train/0001.jpg"], 2**63 - 1).numpy()
+    assert [value % 2**64 % (2**63 - 1) for value in VALUES["string_ids"]] == buckets.tolist()
+
+
+def test_every_golden_value_was_checked(request):
+    """Run whole, this file has compared every entry with the code, and the code makes no others."""
+    assert set(golden.entries()) == set(VALUES)
+    ran_all = not any(request.config.getoption(option) for option in ("keyword", "markexpr"))
+    if ran_all and len(request.session.items) > len(VALUES):
+        assert set(VALUES) == CHECKED
