@@ -18,5 +18,7 @@ from augrng.transforms import CenterCrop as CenterCrop
 from augrng.transforms import RandomCrop as RandomCrop
 from augrng.transforms import RandomFlip as RandomFlip
 from augrng.transforms import RandomQuarterTurn as RandomQuarterTurn
+from augrng.transforms import RandomResizedCrop as RandomResizedCrop
 from augrng.transforms import RandomRotation as RandomRotation
+from augrng.transforms import Resize as Resize
 from augrng.warp import Sampling as Sampling

@@ -4,8 +4,9 @@ A map is int64[..., 2, 3], fixed-point with `fixed.FRACTION` bits: source = A @ 
 being (source x, source y) and the columns (x, y, 1). Positions are in pixels from the top left corner
 of the image, so pixel i covers [i, i + 1) and its centre is at i + 1/2.
 
-  identity, translate, flip, rotate  build maps
+  identity, translate, resize, flip, rotate  build maps
   compose :: outer -> inner -> the map p -> outer(inner(p))
+  move    :: map -> points -> points
 
 Sizes are int64[..., 2], (height, width) of the image that the map reads.
 """
@@ -33,6 +34,13 @@ def translate(left: Any, top: Any) -> tf.Tensor:
     """Reads `left` pixels further right and `top` further down: a crop that starts there (integers)."""
     left, top = (tf.cast(value, tf.int64) * fixed.ONE for value in (left, top))
     return from_rows(fixed.ONE, 0, left, 0, fixed.ONE, top)
+
+
+def resize(size: tf.Tensor, height: Any, width: Any) -> tf.Tensor:
+    """Spreads the whole image over `height` by `width` pixels."""
+    sides = [tf.cast(side, tf.int64) for side in (height, width)]
+    y, x = (tf.math.floordiv(size[..., axis] * fixed.ONE + sides[axis] // 2, sides[axis]) for axis in (0, 1))
+    return from_rows(x, 0, 0, 0, y, 0)
 
 
 def flip(size: tf.Tensor, horizontal: tf.Tensor, vertical: tf.Tensor) -> tf.Tensor:
@@ -69,3 +77,9 @@ def compose(outer: tf.Tensor, inner: tf.Tensor) -> tf.Tensor:
     summed = linear[..., 0, :] + linear[..., 1, :]
     offset = tf.concat([tf.zeros_like(outer[..., :2]), outer[..., 2:]], -1)
     return summed + offset
+
+
+def move(map_: tf.Tensor, points: tf.Tensor) -> tf.Tensor:
+    """Maps fixed-point positions int64[..., 2] = (x, y)."""
+    products = fixed.multiply(points[..., None, :], map_[..., :2])
+    return tf.reduce_sum(products, -1) + map_[..., 2]

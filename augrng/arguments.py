@@ -16,6 +16,8 @@ def integers(value: Any, name: str) -> tf.Tensor:
       TypeError: if the values are not integers.
       ValueError: if a Python integer does not fit in 64 bits.
     """
+    if isinstance(value, (list, tuple)) and any(tf.is_tensor(item) for item in value):
+        value = tf.stack(value)
     if not tf.is_tensor(value):
         value = np.asarray(value)
         if value.dtype == object and all(isinstance(item, numbers.Integral) for item in value.flat):

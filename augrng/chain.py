@@ -3,7 +3,9 @@
   keys   :: pairs int64[T, 2] -> ids int64[...] -> epoch int64[...] -> int64[..., T, 2]
   draw   :: keys int64[B, T, 2] -> sizes int64[B, 2] -> params, one dict of tensors [B] a transform
   sample :: pairs -> ids -> epoch -> sizes -> params
-  render :: images -> params -> sizes -> images
+  map    :: params -> sizes -> maps int64[B, 2, 3]
+  plan   :: pairs -> ids -> epoch -> sizes -> maps
+  render :: images -> maps -> sizes -> images
 
 A chain knows nothing of names and of how seeds are resolved: so all recipes with the same transforms
 share one, and what was compiled for it.
@@ -11,19 +13,20 @@ share one, and what was compiled for it.
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from augrng import affine, arguments
+from augrng import affine, arguments, pyramid
 from augrng.bits import bits
 from augrng.keys import fold_in
 from augrng.transforms import Params, Transform
 from augrng.warp import MAX_SIDE, Sampling, warp
 
-_BUFFERS = [1 << k for k in range(10, 29)]  # up to the pixels of the largest image
+_BUFFERS = [1 << k for k in range(10, 30)]  # up to the pyramid of the largest image
 _MAX_ROWS = 1 << 31
 
 
@@ -32,44 +35,53 @@ class Chain:
 
     def __init__(self, transforms: tuple[Transform, ...], alg: str) -> None:
         self.transforms, self.alg = transforms, alg
-        self.sampling = _common_sampling(self.transforms)
+        self.sampling = _common_sampling(transforms)
+        self.antialias = any(transform.reduces for transform in transforms)
         self.draw = compiled(self._draw)
         self.sample = compiled(self._sample)
-        self._compiled_render = compiled(self.render_rows)
+        self.map = compiled(self._map)
+        self.plan = compiled(self._plan)
+
+    def size_after(self, height: Any, width: Any) -> tuple[Any, Any]:
+        """Height and width of what comes out of an image of this size."""
+        for transform in self.transforms:
+            height, width = transform.size_after(height, width)
+        return height, width
 
     @property
-    def output_size(self) -> tuple[int, int] | None:
-        """Height and width of what comes out, or None where they are those of what comes in."""
-        sizes = [t.output_size for t in self.transforms if t.output_size is not None]
-        return sizes[-1] if sizes else None
+    def fixed_size(self) -> tuple[int, int] | None:
+        """Height and width of what comes out of every image, or None if they depend on its size."""
+        height, width = self.size_after(math.nan, math.nan)  # what depends on the size stays nan
+        return None if math.isnan(height) or math.isnan(width) else (int(height), int(width))
 
     def keys(self, pairs: tf.Tensor, ids: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
         """The key of each transform for each example; `epoch` and `ids` broadcast."""
         stream = fold_in(pairs, epoch[..., None], alg=self.alg)
         return fold_in(stream, ids[..., None], alg=self.alg)
 
-    def _sample(
-        self, pairs: tf.Tensor, ids: tf.Tensor, epoch: tf.Tensor, sizes: tf.Tensor
-    ) -> list[dict[str, tf.Tensor]]:
-        return self._draw(self.keys(pairs, ids, epoch), sizes)
-
     def _draw(self, keys: tf.Tensor, sizes: tf.Tensor) -> list[dict[str, tf.Tensor]]:
-        """Draws the params of every transform from its keys, int64[B, T, 2]."""
-        num_words = max(transform.num_words for transform in self.transforms)
-        words = bits(keys, num_words, alg=self.alg) if num_words else tf.zeros([1, len(self.transforms), 1])
+        num_words = max(1, *(transform.num_words for transform in self.transforms))
+        words = bits(keys, num_words, alg=self.alg)
         return [
             transform.sample(words[:, index, : transform.num_words], size)
             for index, (transform, size) in enumerate(self._with_sizes(sizes))
         ]
 
-    def map(self, params: Sequence[Params], sizes: tf.Tensor) -> tf.Tensor:
-        """The composed map of every example, int64[B, 2, 3]."""
+    def _sample(
+        self, pairs: tf.Tensor, ids: tf.Tensor, epoch: tf.Tensor, sizes: tf.Tensor
+    ) -> list[dict[str, tf.Tensor]]:
+        return self._draw(self.keys(pairs, ids, epoch), sizes)
+
+    def _map(self, params: Sequence[Params], sizes: tf.Tensor) -> tf.Tensor:
         maps = [t.map(p, size) for (t, size), p in zip(self._with_sizes(sizes), params, strict=True)]
         batch = tf.zeros([tf.shape(sizes)[0], 1, 1], tf.int64)
         return functools.reduce(affine.compose, maps) + batch
 
-    def render(self, images: tf.Tensor, params: Sequence[Params], sizes: tf.Tensor) -> tf.Tensor:
-        """Applies params to [B, H, W, C] of these checked sizes: [B, height, width, C], the same dtype.
+    def _plan(self, pairs: tf.Tensor, ids: tf.Tensor, epoch: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
+        return self._map(self._sample(pairs, ids, epoch, sizes), sizes)
+
+    def render(self, images: tf.Tensor, maps: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
+        """Reads [B, H, W, C] of these checked sizes through maps: [B, height, width, C], the same dtype.
 
         Where the output's size is fixed, the program that is compiled takes rows of pixels and sizes, so
         that one serves single images of all sizes. Where it is that of an image of unknown size, the
@@ -79,26 +91,40 @@ class Chain:
         known = shape[1] is not None and shape[2] is not None
         if shape.is_fully_defined() and shape.num_elements() // shape[3] >= _MAX_ROWS:
             raise ValueError(f"images: a batch must have below 2**31 pixels, got shape {shape}")
-        area = shape[1] * shape[2] if known else -1
-        pixels = tf.reshape(images, [shape[0] or tf.shape(images)[0], area, shape[3]])
-        if self.output_size is not None and shape[0] == 1 and (tf.executing_eagerly() or not known):
-            pixels = _padded(pixels)
-        program: Callable = self._compiled_render if self.output_size or known else self.render_rows
-        height, width = self.output_size or (shape[1:3] if known else tf.unstack(tf.shape(images)[1:3]))
-        out = program(pixels, sizes, params, height, width)
-        out.set_shape([shape[0], *(self.output_size or shape[1:3]), shape[3]])
-        return out
+        if self.antialias:
+            pixels = _compiled_build(shape[3])(images) if known else pyramid.build(images)
+        else:
+            area = shape[1] * shape[2] if known else -1
+            pixels = tf.reshape(images, [shape[0] or tf.shape(images)[0], area, shape[3]])
+        single = shape[0] == 1 and (tf.executing_eagerly() or not known)
+        if self.fixed_size is not None:
+            return self.render_rows(pixels, maps, sizes, padded=single, antialias=self.antialias)
+        if known:
+            height, width = (int(side) for side in self.size_after(*shape[1:3]))
+            program = _compiled_warp(self.sampling, self.antialias, shape[3])
+            return program(pixels, sizes, maps, height, width)
+        height, width = self.size_after(*tf.unstack(tf.shape(images)[1:3]))
+        return _warp(self.sampling, self.antialias)(pixels, sizes, maps, height, width)
 
     def render_rows(
-        self,
-        pixels: tf.Tensor,
-        sizes: tf.Tensor,
-        params: Sequence[Params],
-        height: int | tf.Tensor,
-        width: int | tf.Tensor,
+        self, pixels: tf.Tensor, maps: tf.Tensor, sizes: tf.Tensor, *, padded: bool, antialias: bool = False
     ) -> tf.Tensor:
-        """`render` on pixels [B, N, C] of pictures of any size; see `warp`."""
-        return warp(pixels, sizes, self.map(params, sizes), height, width, self.sampling)
+        """`render` on pixels [B, N, C] for a chain whose output has a fixed size.
+
+        Args:
+          pixels: the pixels of each source row by row, or its pyramid.
+          maps: int64[B, 2, 3].
+          sizes: int64[B, 2] of the sources.
+          padded: whether to round N up, for B = 1, so that few programs serve all sizes.
+          antialias: whether `pixels` holds pyramids, to read the level that the map asks for.
+        """
+        assert self.fixed_size is not None
+        height, width = self.fixed_size
+        pixels = _padded(pixels) if padded else pixels
+        program = _compiled_warp(self.sampling, antialias, pixels.shape[2])
+        out = program(pixels, sizes, maps, height, width)
+        out.set_shape([pixels.shape[0], height, width, pixels.shape[2]])
+        return out
 
     def check(self, sizes: tf.Tensor, ids: Any = None, params: Sequence[Params] | None = None) -> tf.Tensor:
         """Refuses sizes that a transform cannot take, and params not drawn for them.
@@ -119,7 +145,7 @@ class Chain:
         tests = [((height <= MAX_SIDE) & (width <= MAX_SIDE), f"images: a side may have {MAX_SIDE} pixels")]
         for index, (transform, size) in enumerate(self._with_sizes(sizes)):
             tests.append((transform.accepts(height, width), f"{transform!r}: {transform.rule}"))
-            height, width = transform.output_size or (height, width)
+            height, width = transform.size_after(height, width)
             if params is not None:
                 message = f"{transform!r}: params must have been sampled for images of this size"
                 tests.append((transform.fits(params[index], size), message))
@@ -128,10 +154,12 @@ class Chain:
     def _with_sizes(self, sizes: tf.Tensor) -> list[tuple[Transform, tf.Tensor]]:
         """Each transform with the sizes of the images that reach it, int64[B, 2]."""
         pairs = []
+        height, width = sizes[:, 0], sizes[:, 1]
         for transform in self.transforms:
-            pairs.append((transform, sizes))
-            if transform.output_size is not None:
-                sizes = tf.zeros_like(sizes) + tf.constant(transform.output_size, tf.int64)
+            pairs.append((transform, tf.stack([height, width], -1)))
+            height, width = (
+                side + tf.zeros_like(sizes[:, 0]) for side in transform.size_after(height, width)
+            )
         return pairs
 
 
@@ -151,12 +179,35 @@ def chain_of(transforms: Sequence[Transform], alg: str = "philox") -> Chain:
     return _cached_chain(nameless, arguments.algorithm(alg))
 
 
-_cached_chain = functools.lru_cache(maxsize=256)(Chain)
-
-
 def compiled(function: Callable) -> Callable:
     """`function` as one XLA program, compiled once for each set of shapes."""
     return tf.function(function, jit_compile=True, reduce_retracing=True, autograph=False)
+
+
+_cached_chain = functools.lru_cache(maxsize=256)(Chain)
+
+
+def _warp(sampling: Sampling, antialias: bool) -> Callable:
+    def run(pixels: tf.Tensor, sizes: tf.Tensor, maps: tf.Tensor, height: Any, width: Any) -> tf.Tensor:
+        if not antialias:
+            return warp(pixels, sizes, maps, height, width, sampling)
+        level = pyramid.level(maps)
+        offsets = pyramid.offsets(sizes, level)
+        maps, sizes = pyramid.scale(maps, level), pyramid.sizes(sizes, level)
+        return warp(pixels, sizes, maps, height, width, sampling, offsets)
+
+    return run
+
+
+# One program for each number of channels: `compiled` forgets a dimension that changed between calls.
+@functools.lru_cache(maxsize=256)
+def _compiled_warp(sampling: Sampling, antialias: bool, channels: int) -> Callable:
+    return compiled(_warp(sampling, antialias))
+
+
+@functools.lru_cache(maxsize=8)
+def _compiled_build(channels: int) -> Callable:
+    return compiled(lambda images: pyramid.build(images))
 
 
 def image_sizes(images: tf.Tensor) -> tf.Tensor:

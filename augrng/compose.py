@@ -22,6 +22,7 @@ from augrng.keys import named_pair
 from augrng.recipe import Recipe
 from augrng.seeds import SeedPair, get_seed
 from augrng.transforms import Transform
+from augrng.warp import Sampling
 
 Params = dict[str, dict[str, tf.Tensor]]
 
@@ -146,7 +147,8 @@ class Compose:
         single = ids.shape.rank == 0
         ids = tf.reshape(ids, [-1])
         sizes = tf.broadcast_to(sizes, tf.stack([tf.size(ids), 2]))
-        params = self._draw(ids, epoch, self._chain.check(sizes, ids))
+        sizes = self._chain.check(sizes, ids)
+        params = self._chain.sample(self._pairs(), ids, tf.reshape(epoch, [-1]), sizes)
         params = tf.nest.map_structure(lambda tensor: tensor[0], params) if single else params
         return dict(zip(self._recipe.names, params, strict=True))
 
@@ -167,7 +169,8 @@ class Compose:
         images = arguments.images(images)
         batch = images if images.shape.rank == 4 else images[None]
         drawn = self._batched_params(params, images)
-        out = self._chain.render(batch, drawn, self._chain.check(image_sizes(batch), params=drawn))
+        sizes = self._chain.check(image_sizes(batch), params=drawn)
+        out = self._chain.render(batch, self._chain.map(drawn, sizes), sizes)
         return out if images.shape.rank == 4 else out[0]
 
     def __call__(self, images: Any, ids: Any, epoch: Any) -> tf.Tensor:
@@ -196,14 +199,77 @@ class Compose:
         batch = images if images.shape.rank == 4 else images[None]
         ids = tf.reshape(ids, [-1])
         sizes = self._chain.check(image_sizes(batch), ids)
-        out = self._chain.render(batch, self._draw(ids, epoch, sizes), sizes)
+        out = self._chain.render(batch, self._plan(ids, epoch, sizes), sizes)
         return out if images.shape.rank == 4 else out[0]
+
+    @property
+    def sampling(self) -> Sampling:
+        """How the source is read between its pixels and outside of them."""
+        return self._chain.sampling
+
+    @property
+    def reduces(self) -> bool:
+        """Whether a reduced source is read where the map would skip pixels; see `pyramid`."""
+        return self._chain.antialias
+
+    @property
+    def output_size(self) -> tuple[int, int] | None:
+        """Height and width of what comes out, or None if they depend on the image's."""
+        return self._chain.fixed_size
+
+    def check(self, ids: Any, sizes: Any) -> tf.Tensor:
+        """Refuses sizes that a transform cannot take.
+
+        Args:
+          ids: int64[B], named in errors.
+          sizes: int64[B, 2], height and width of the images.
+
+        Returns:
+          `sizes`, to be used in their place: a graph then runs the check.
+
+        Raises:
+          ValueError: if a size is refused; in a graph tf.errors.InvalidArgumentError when it runs.
+        """
+        return self._chain.check(arguments.integers(sizes, "sizes"), arguments.integers(ids, "ids"))
+
+    def plan(self, ids: Any, epoch: Any, sizes: Any) -> tf.Tensor:
+        """The composed map of each example: for readers that decode only what will be read.
+
+        Args:
+          ids: int64[B].
+          epoch: int64[] or int64[B].
+          sizes: int64[B, 2], height and width of the images; see `check`.
+
+        Returns:
+          int64[B, 2, 3], from output to source positions, with 24 fraction bits; see `affine`.
+        """
+        ids, epoch = _example(ids, epoch)
+        return self._plan(ids, epoch, arguments.integers(sizes, "sizes"))
+
+    def render(self, image: tf.Tensor, map_: tf.Tensor) -> tf.Tensor:
+        """Reads one image of any size through one map, as it is: no level of a pyramid is chosen.
+
+        Args:
+          image: [H, W, C].
+          map_: int64[2, 3], in positions of this image; see `plan`.
+
+        Returns:
+          [height, width, C] of the same dtype.
+
+        Raises:
+          ValueError: if the recipe's output has no fixed size.
+        """
+        if self.output_size is None:
+            raise ValueError("render: the recipe must end in a fixed size; add a crop or a resize")
+        pixels = tf.reshape(image, [1, -1, image.shape[-1]])
+        sizes = tf.shape(image, tf.int64)[None, :2]
+        return self._chain.render_rows(pixels, map_[None], sizes, padded=True)[0]
 
     def _pairs(self) -> tf.Tensor:
         return tf.constant(self._recipe.pairs, tf.int64)
 
-    def _draw(self, ids: tf.Tensor, epoch: tf.Tensor, sizes: tf.Tensor) -> list[dict[str, tf.Tensor]]:
-        return self._chain.sample(self._pairs(), ids, tf.reshape(epoch, [-1]), sizes)
+    def _plan(self, ids: tf.Tensor, epoch: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
+        return self._chain.plan(self._pairs(), ids, tf.reshape(epoch, [-1]), sizes)
 
     def _batched_params(self, params: Any, images: tf.Tensor) -> list[dict[str, tf.Tensor]]:
         """Params in the order of the transforms, with a leading batch dimension."""

@@ -35,8 +35,8 @@ def multiply(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     """The product of two fixed-point numbers, to within 2**-FRACTION.
 
     Exact if either is a whole number, or both have at most FRACTION / 2 fraction bits in use.
-    |a| must stay below 2**16 and |b| below 2**10 (in units of 1.0): the product is made of two
-    halves so that it fits in 64 bits.
+    |a|, |b| and |a b| must stay below 2**26 (in units of 1.0): the product is made of two parts so
+    that each fits in 64 bits.
     """
     half = FRACTION // 2
     count = tf.constant(half, tf.int64)
@@ -75,3 +75,30 @@ def _series(square: tf.Tensor, first: int) -> tf.Tensor:
     for term in reversed(terms):
         total = shift_round(total * square, _WORK) + term
     return total
+
+
+def exp2(x: tf.Tensor) -> tf.Tensor:
+    """2**x for fixed-point x in [-20, 20], fixed-point, to within 2**-23 of its value or 2**-24.
+
+    Taylor series of exp(f log 2) for the fraction f of x, then a shift by its whole part.
+    """
+    whole = tf.bitwise.right_shift(x, tf.constant(FRACTION, tf.int64))
+    fraction = tf.bitwise.left_shift(x & (ONE - 1), tf.constant(_WORK - FRACTION, tf.int64))
+    terms = [round(math.log(2) ** k / math.factorial(k) * 2**_WORK) for k in range(12)]
+    total = tf.zeros_like(x)
+    for term in reversed(terms):
+        total = shift_round(total * fraction, _WORK) + term
+    down = _WORK - FRACTION - whole
+    left = tf.bitwise.left_shift(total, tf.maximum(-down, 0))
+    half = tf.bitwise.left_shift(tf.ones_like(x), tf.maximum(down, 0)) // 2
+    return tf.bitwise.right_shift(left + half, tf.maximum(down, 0))
+
+
+def square_root(x: tf.Tensor) -> tf.Tensor:
+    """floor(sqrt(x)) of integers in [0, 2**62), exactly.
+
+    A float64 square root is off by less than one; comparing squares as integers settles which it is.
+    """
+    root = tf.cast(tf.sqrt(tf.cast(x, tf.float64)), tf.int64)
+    root -= tf.cast(root * root > x, tf.int64)
+    return root + tf.cast((root + 1) * (root + 1) <= x, tf.int64)

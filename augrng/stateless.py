@@ -115,5 +115,5 @@ def _run(transform: Transform, image: Any, seed: Any) -> tf.Tensor:
     chain = chain_of([transform])
     batch = image if image.shape.rank == 4 else image[None]
     sizes = chain.check(image_sizes(batch), None)
-    out = chain.render(batch, chain.draw(tf.reshape(seed, [-1, 1, 2]), sizes), sizes)
+    out = chain.render(batch, chain.map(chain.draw(tf.reshape(seed, [-1, 1, 2]), sizes), sizes), sizes)
     return out if image.shape.rank == 4 else out[0]

@@ -59,6 +59,7 @@ def warp(
     height: int | tf.Tensor,
     width: int | tf.Tensor,
     sampling: Sampling,
+    offsets: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Reads a batch of pictures through one map each.
 
@@ -70,6 +71,7 @@ def warp(
       height: of the output, in pixels.
       width: of the output, in pixels.
       sampling: interpolation and fill.
+      offsets: int64[B], where each source starts among its N pixels; 0 if left out.
 
     Returns:
       [B, height, width, C] of the same dtype. Integer pixels are the same bits on every device; float
@@ -79,7 +81,7 @@ def warp(
       ValueError: if a fill value does not fit the dtype or the number of channels.
     """
     fill = _fill(sampling, pixels.dtype, pixels.shape[-1])
-    source = _Source(pixels, sizes, fill, sampling.fill_mode)
+    source = _Source(pixels, sizes, offsets, fill, sampling.fill_mode)
     x, y = _positions(maps, height, width)
 
     def nearest() -> tf.Tensor:
@@ -139,10 +141,18 @@ class _Source:
     The channels of a uint8 pixel are packed into one 32-bit word: one gather then brings them all.
     """
 
-    def __init__(self, pixels: tf.Tensor, sizes: tf.Tensor, fill: list[float], fill_mode: str) -> None:
+    def __init__(
+        self,
+        pixels: tf.Tensor,
+        sizes: tf.Tensor,
+        offsets: tf.Tensor | None,
+        fill: list[float],
+        fill_mode: str,
+    ) -> None:
         self.dtype, self.channels, self.fill_mode = pixels.dtype, pixels.shape[-1], fill_mode
         shape = tf.shape(pixels)
-        self.start = (tf.range(shape[0]) * shape[1])[:, None, None]
+        start = tf.range(shape[0]) * shape[1]
+        self.start = (start if offsets is None else start + tf.cast(offsets, tf.int32))[:, None, None]
         pixels = tf.reshape(pixels, [-1, self.channels])
         self.packed = self.dtype == tf.uint8
         if self.packed:

@@ -19,6 +19,10 @@ CASES = {
     "random_rotation": lambda: [ar.RandomRotation(180)],
     "rotation_nearest_wrap": lambda: [ar.RandomRotation(60, interpolation="nearest", fill_mode="wrap")],
     "random_quarter_turn": lambda: [ar.RandomCrop(16, 16), ar.RandomQuarterTurn()],
+    "random_resized_crop": lambda: [ar.RandomResizedCrop(16, 12)],
+    "reduced_crop_rotation": lambda: [ar.RandomResizedCrop(5, 4, scale=(0.5, 1)), ar.RandomRotation(45)],
+    "resize": lambda: [ar.Resize(11, 31)],
+    "resize_center_crop": lambda: [ar.Resize(9), ar.CenterCrop(8, 8)],
     "crop_flip_rotation": lambda: [ar.RandomCrop(16, 14), ar.RandomFlip(), ar.RandomRotation(25)],
 }
 

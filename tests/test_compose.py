@@ -148,6 +148,17 @@ def test_empty_batches_pass(images):
     assert aug(images[:0], np.zeros([0], np.int64), 0).shape == (0, 10, 10, 3)
 
 
+def test_channels_and_dtypes_may_change_from_call_to_call(rng):
+    """Programs are shared by all recipes of one output size; each must keep its own channels."""
+    for antialias in (True, False):
+        aug = ar.Compose([ar.RandomResizedCrop(10, 10, antialias=antialias), ar.RandomRotation(9)], seed=1)
+        for dtype in ("uint8", "float32"):
+            for channels in (3, 1, 4, 2, 3):
+                image = rng.integers(0, 256, (16, 20, channels)).astype(dtype)
+                assert aug(image, 0, 0).shape == (10, 10, channels)
+                assert aug(image[None], [0], 0).shape == (1, 10, 10, channels)
+
+
 def test_pickle_and_hash(images):
     aug = ar.Compose(FAMILY, seed=1)
     again = pickle.loads(pickle.dumps(aug))

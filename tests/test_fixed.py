@@ -46,3 +46,31 @@ def test_products_with_whole_numbers_are_exact(a, whole):
     a, b = tf.constant(a, tf.int64), tf.constant(whole * ONE, tf.int64)
     assert int(fixed.multiply(a, b)) == int(a) * whole
     assert int(fixed.multiply(b, a)) == int(a) * whole
+
+
+def test_exp2_is_within_its_bound(rng):
+    x = np.concatenate([rng.integers(-20 * ONE, 12 * ONE, 100_000), np.arange(-20, 13) * ONE])
+    got = fixed.exp2(tf.constant(x)).numpy() / ONE
+    exact = np.exp2(x / ONE)
+    assert (np.abs(got - exact) <= np.maximum(exact * 2.0**-23, 2.0**-24)).all()
+    assert [int(v) for v in fixed.exp2(tf.constant([0, ONE, -ONE, 5 * ONE], tf.int64))] == [
+        ONE,
+        2 * ONE,
+        ONE // 2,
+        32 * ONE,
+    ]
+
+
+def test_square_root_is_pythons_integer_root(rng):
+    roots = rng.integers(0, 2**31 - 1, 2000)
+    x = np.concatenate(
+        [
+            [0, 1, 2, 3, 2**62 - 1],
+            rng.integers(0, 2**62, 5000),
+            roots**2,
+            roots**2 + 2 * roots,
+            np.maximum(roots**2 - 1, 0),
+        ]
+    )
+    got = fixed.square_root(tf.constant(x)).numpy()
+    assert [int(v) for v in got] == [math.isqrt(int(v)) for v in x]

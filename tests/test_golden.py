@@ -46,7 +46,7 @@ def words_of(seed, num, alg):
 @tf.function(jit_compile=True)
 def threefry(key, counter):
     return tf.raw_ops.StatelessRandomUniformFullIntV2(
-        shape=[4], key=key, counter=counter, alg=2, dtype=tf.uint64
+        shape=[11], key=key, counter=counter, alg=2, dtype=tf.uint64
     )
 
 
@@ -80,21 +80,26 @@ def test_params_follow_from_the_words(case, alg):
     for name, transform in zip(VALUES[f"seeds/{alg}/{case}"], CASES[case](), strict=True):
         recorded = VALUES[f"params/{alg}/{case}"][name]
         for row, key in enumerate(VALUES[f"keys/{alg}/{case}"][name]):
-            w = words_of(key, 2, alg).astype(np.int64)
+            w = words_of(key, max(1, transform.num_words), alg).astype(np.int64)
             drawn = {param: values[row] for param, values in recorded.items()}
             assert drawn == drawn_from(transform, w, size)
-        size = np.array(transform.output_size or size)
+        size = np.array(transform.size_after(*size))
 
 
 def drawn_from(transform, w, size):
     if isinstance(transform, ar.RandomCrop):
         padding = np.broadcast_to(transform.padding, 2)
-        short = np.maximum(transform.output_size - (size + 2 * padding), 0)
-        limits = size + 2 * (padding + short) - transform.output_size + 1
+        short = np.maximum(np.array(transform.size_after(*size)) - (size + 2 * padding), 0)
+        limits = size + 2 * (padding + short) - np.array(transform.size_after(*size)) + 1
         top, left = (w % 2147483647) % limits - padding - short
         return {"top": int(top), "left": int(left)}
+    if isinstance(transform, ar.Resize):
+        height, width = transform.size_after(*map(int, size))
+        return {"height": height, "width": width}
+    if isinstance(transform, ar.RandomResizedCrop):
+        return resized_window(transform, w, size)
     if isinstance(transform, ar.CenterCrop):
-        top, left = (size - transform.output_size) // 2
+        top, left = (size - np.array(transform.size_after(*size))) // 2
         return {"top": int(top), "left": int(left)}
     if isinstance(transform, ar.RandomFlip):
         clear = [int(word >> 22 & 1 == 0) for word in w]
@@ -106,6 +111,20 @@ def drawn_from(transform, w, size):
     return {"angle": low + ((int(w[0]) & 0x7FFFFF) * (high - low) >> 23)}
 
 
+def resized_window(transform, w, size):
+    """torchvision's proposals in float64, from the words that the docstring names."""
+    height, width = map(int, size)
+    u = (w & 0x7FFFFF) / 2**23
+    (s0, s1), (r0, r1) = transform.scale, np.log(transform.ratio)
+    for k in range(10):
+        area, ratio = height * width * (s0 + u[2 * k] * (s1 - s0)), np.exp(r0 + u[2 * k + 1] * (r1 - r0))
+        window = np.array([round(np.sqrt(area / ratio)), round(np.sqrt(area * ratio))])
+        if (window > 0).all() and (window <= size).all():
+            top, left = (w[20:22] % 2147483647) % (size - window + 1)
+            return {"top": int(top), "left": int(left), "height": int(window[0]), "width": int(window[1])}
+    raise AssertionError("the golden rows have no fallback")
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 @pytest.mark.parametrize("case", CASES)
 def test_golden_pixels_are_close_to_float64(case, dtype):
@@ -115,16 +134,20 @@ def test_golden_pixels_are_close_to_float64(case, dtype):
     out = aug(pictures(dtype), IDS, EPOCH).numpy()
     assert hashlib.sha256(out.tobytes()).hexdigest() == VALUES[f"pixels/philox/{case}/{dtype}"]
     for row in range(4):
-        matrix, size = np.eye(3), SIZE
+        source, matrix, size = pictures(dtype)[row], np.eye(3), SIZE
         for name, transform in aug.transforms.items():
             drawn = {param: values[row] for param, values in recorded[name].items()}
-            matrix = matrix @ float_matrix(drawn, size)
-            size = transform.output_size or size
+            matrix = matrix @ float_matrix(drawn, size, transform.size_after(*size))
+            size = transform.size_after(*size)
         fill = {"crop_pad_if_needed": 9}.get(case, 0)
         mode = {"padded_crop": "reflect", "rotation_nearest_wrap": "wrap"}.get(case, "constant")
         order = 0 if "nearest" in case else 1
+        if "reduced" in case or case == "resize_center_crop":
+            k = 2 ** int(np.log2(np.linalg.norm(matrix[:2, :2], axis=0).min()))
+            source = block_means(source, k)
+            matrix = np.diag([1 / k, 1 / k, 1]) @ matrix
         map_ = tf.constant(matrix[:2] * 2.0**24, tf.float64)
-        exact = reference(pictures(dtype)[row], map_, size, order, mode, fill)
+        exact = reference(source, map_, size, order, mode, fill)
         if order == 0:
             assert (exact != out[row]).any(-1).mean() < 0.01
         else:
@@ -132,8 +155,20 @@ def test_golden_pixels_are_close_to_float64(case, dtype):
             assert np.abs(exact - out[row]).max() <= 0.5 + 2 * np.iinfo(dtype).max * 2.0**-11
 
 
-def float_matrix(drawn, size):
+def block_means(image, k):
+    """Means of k by k pixels, rounded half up; sides are multiples of k."""
+    height, width, channels = image.shape
+    blocks = image.reshape(height // k, k, width // k, k, channels).astype(np.int64).sum((1, 3))
+    return ((2 * blocks + k * k) // (2 * k * k)).astype(image.dtype)
+
+
+def float_matrix(drawn, size, size_after):
     height, width = size
+    if "height" in drawn:
+        y, x = drawn["height"] / size_after[0], drawn["width"] / size_after[1]
+        if "top" in drawn:
+            return np.array([[x, 0, drawn["left"]], [0, y, drawn["top"]], [0, 0, 1]])
+        return np.diag([width / drawn["width"], height / drawn["height"], 1])
     if "top" in drawn:
         return np.array([[1, 0, drawn["left"]], [0, 1, drawn["top"]], [0, 0, 1]])
     if "horizontal" in drawn:

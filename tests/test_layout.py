@@ -20,11 +20,12 @@ ALLOWED = {
     "draws": set(),
     "affine": {"fixed"},
     "warp": {"fixed"},
+    "pyramid": {"fixed"},
     "fingerprint": {"arguments"},
     "transforms": {"affine", "draws", "fixed", "warp", "transforms"},
-    "chain": {"affine", "arguments", "bits", "keys", "transforms", "warp"},
+    "chain": {"affine", "arguments", "bits", "keys", "pyramid", "transforms", "warp"},
     "recipe": {"seeds", "transforms"},
-    "compose": {"arguments", "chain", "keys", "recipe", "seeds", "transforms"},
+    "compose": {"arguments", "chain", "keys", "recipe", "seeds", "transforms", "warp"},
     "stateless": {"arguments", "bits", "chain", "draws", "transforms"},
 }
 

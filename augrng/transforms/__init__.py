@@ -7,8 +7,8 @@ from augrng.transforms.geometry import RandomCrop as RandomCrop
 from augrng.transforms.geometry import RandomFlip as RandomFlip
 from augrng.transforms.geometry import RandomQuarterTurn as RandomQuarterTurn
 from augrng.transforms.geometry import RandomRotation as RandomRotation
+from augrng.transforms.resize import RandomResizedCrop as RandomResizedCrop
+from augrng.transforms.resize import Resize as Resize
 
-BY_NAME = {
-    transform.__name__: transform
-    for transform in (CenterCrop, RandomCrop, RandomFlip, RandomQuarterTurn, RandomRotation)
-}
+_ALL = (CenterCrop, RandomCrop, RandomFlip, RandomQuarterTurn, RandomResizedCrop, RandomRotation, Resize)
+BY_NAME = {transform.__name__: transform for transform in _ALL}

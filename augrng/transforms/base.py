@@ -1,10 +1,11 @@
 """What every transform offers, and what those share that read between or outside of pixels.
 
-Every transform offers the same five things, and `Transform` gives the plain answers:
+Every transform offers the same six things, and `Transform` gives the plain answers:
 
   num_words              how many random words an example's draws read
   exact                  whether it moves whole pixels, so that nothing needs interpolation
-  output_size            (height, width) that it makes, or None if it keeps the size
+  reduces                whether it reads a reduced source where it would skip pixels; see `pyramid`
+  size_after(h, w)       height and width of what it makes
   sample(words, size)    the draws as named tensors, from uint32[B, num_words] and int64[B, 2]
   map(params, size)      from output to input positions, int64[B, 2, 3]; see `affine`
 
@@ -54,9 +55,13 @@ class Transform:
         return f"{type(self).__name__}({', '.join(shown)})"
 
     @property
-    def output_size(self) -> tuple[int, int] | None:
-        """Height and width of what comes out, or None where they are those of what comes in."""
-        return None
+    def reduces(self) -> bool:
+        """Whether a reduced source is to be read where the map would skip pixels."""
+        return False
+
+    def size_after(self, height: Any, width: Any) -> tuple[Any, Any]:
+        """Height and width of what comes out; integers, arrays or tensors, as they come in."""
+        return height, width
 
     def accepts(self, height: Any, width: Any) -> Any:
         """Whether an image of this size can be transformed; integers, arrays or tensors alike."""

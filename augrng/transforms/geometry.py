@@ -24,8 +24,7 @@ class _Crop(Sampled):
         for side in ("height", "width"):
             check_integer(self, side, getattr(self, side), at_least=1)
 
-    @property
-    def output_size(self) -> tuple[int, int]:
+    def size_after(self, height: Any, width: Any) -> tuple[int, int]:
         return self.height, self.width
 
     def starts(self, size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -98,7 +97,7 @@ class RandomCrop(_Crop):
         return super().accepts(height, width) & (room | self.pad_if_needed)
 
     def starts(self, size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        window = tf.constant(self.output_size, tf.int64)
+        window = tf.constant([self.height, self.width], tf.int64)
         padding = tf.constant(self._padding(), tf.int64)
         padding += tf.maximum(window - (size + 2 * padding), 0)
         return -padding, size + 2 * padding - window + 1
@@ -132,7 +131,7 @@ class CenterCrop(_Crop):
         return super().accepts(height, width) & (room | self.pad_if_needed)
 
     def starts(self, size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        middle = tf.math.floordiv(size - tf.constant(self.output_size, tf.int64), 2)
+        middle = tf.math.floordiv(size - tf.constant([self.height, self.width], tf.int64), 2)
         return middle, tf.ones_like(middle)
 
 

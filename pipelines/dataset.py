@@ -1,0 +1,119 @@
+"""make_dataset: a source, a recipe and an order, put together into batches."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+import augrng as ar
+from pipelines.decode import MAX_PIXELS
+from pipelines.guard import guarded
+from pipelines.order import Order, ordered
+from pipelines.read import reader
+from pipelines.sources import Record, Source
+
+
+def make_dataset(
+    source: Source,
+    aug: ar.Compose,
+    *,
+    batch_size: int,
+    epochs: int | None = 1,
+    seed: int | None = None,
+    shuffle: bool = True,
+    shuffle_buffer: int = 10_000,
+    start_step: int = 0,
+    host: int = 0,
+    hosts: int = 1,
+    drop_remainder: bool = False,
+    decode: str = "partial",
+    channels: int = 3,
+    max_pixels: int = MAX_PIXELS,
+    on_error: str = "raise",
+    skipped: str | Path | None = None,
+    num_parallel_calls: int = tf.data.AUTOTUNE,
+) -> tf.data.Dataset:
+    """Batches of augmented images, the same whatever the number of threads, hosts or restarts.
+
+    The examples of a run are one sequence: epoch after epoch, cut into batches, so a batch may hold the end
+    of one epoch and the start of the next. With random access (`from_arrays`, `from_folder`) global batch t
+    is a pure function of t, and a resume at `start_step` costs what a start at 0 costs. A stream is read up
+    to there; save its iterator with `tf.train.Checkpoint(iterator=iter(dataset))` instead.
+
+    Args:
+      source: of the records; see `pipelines.sources`.
+      aug: the recipe; its output must have a fixed size.
+      batch_size: examples in a global batch; a multiple of `hosts`.
+      epochs: how often each example comes; None goes on for ever.
+      seed: op-level seed of the shuffle, resolved as `augrng.get_seed` does. Augmentation has the recipe's.
+      shuffle: whether to shuffle each epoch.
+      shuffle_buffer: how many records a stream is shuffled through.
+      start_step: the first global batch.
+      host: this process, in [0, hosts).
+      hosts: how many processes share each batch.
+      drop_remainder: whether a short last batch is left out; all shapes are then known.
+      decode: "partial" decodes the part of a JPEG that is read, at the coarsest scale that suffices;
+        "full" decodes all of it. The pixels differ only where the scale is not 1; see `pipelines.read`.
+      channels: of decoded images: 3 for RGB, 1 for grey. Images that come as pixels keep theirs.
+      max_pixels: encoded images whose header claims more are refused before memory is taken.
+      on_error: "raise" stops at an image that cannot be read, with its id and the cause; "skip" leaves it
+        out, and the examples that follow move up.
+      skipped: with "skip": a file to which a line, id and cause with a tab between, is added for each
+        example that was left out; without it they go to standard error. `skipped_ids` reads it.
+      num_parallel_calls: how many examples are worked on at once.
+
+    Returns:
+      A dataset of dicts: "image" [B, height, width, C], "id" int64[B], "epoch" int64[B] and the source's
+      further features; B = batch_size / hosts.
+
+    Raises:
+      ValueError: if an argument is out of range, or the recipe's output has no fixed size.
+      tf.errors.InvalidArgumentError: when it runs, for an image that cannot be used; names its id.
+    """
+    if batch_size < 1 or batch_size % hosts:
+        raise ValueError(f"batch_size: must be a positive multiple of hosts={hosts}, got {batch_size}")
+    if start_step < 0:
+        raise ValueError(f"start_step: must be at least 0, got {start_step}")
+    if decode not in ("partial", "full"):
+        raise ValueError(f'decode: must be "partial" or "full", got {decode!r}')
+    if on_error not in ("raise", "skip"):
+        raise ValueError(f'on_error: must be "raise" or "skip", got {on_error!r}')
+    order = Order(
+        epochs=epochs, seed=seed, shuffle=shuffle, buffer=shuffle_buffer,
+        host=host, hosts=hosts, start=start_step * batch_size,
+    )  # fmt: skip
+    augment = _augmenter(aug, partial=decode == "partial", channels=channels, max_pixels=max_pixels)
+    records = ordered(source, order)
+    image = records.map(source.load).element_spec["image"]
+    local = batch_size // hosts
+    if image.dtype == tf.string:
+        examples = guarded(
+            records, lambda record: augment(source.load(record)), on_error, skipped, num_parallel_calls
+        )
+        batches = examples.batch(local, drop_remainder=drop_remainder)
+    elif image.shape.is_fully_defined():  # pixels of one size: the whole batch in one program
+        batches = records.batch(local, drop_remainder=drop_remainder).map(augment, num_parallel_calls)
+    else:
+        batches = records.map(augment, num_parallel_calls).batch(local, drop_remainder=drop_remainder)
+    return batches.prefetch(tf.data.AUTOTUNE)
+
+
+def skipped_ids(path: str | Path) -> list[int]:
+    """The ids in a file that `make_dataset(..., on_error="skip", skipped=path)` wrote, in order."""
+    file = Path(path)
+    return [int(line.split("\t")[0]) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def _augmenter(
+    aug: ar.Compose, *, partial: bool, channels: int, max_pixels: int
+) -> Callable[[Record], Record]:
+    read = reader(aug, partial=partial, channels=channels, max_pixels=max_pixels)
+
+    def augment(record: Record) -> Record:
+        image: Any = record["image"]
+        if image.dtype == tf.string:
+            return {**record, "image": read(image, record["id"], record["epoch"])}
+        return {**record, "image": aug(image, record["id"], record["epoch"])}
+
+    return augment

@@ -1,0 +1,118 @@
+"""Which example comes when: epochs, shuffling, sharding over hosts, where to resume.
+
+The examples of a run are numbered by their position p = 0, 1, ...: example p is in epoch p // size, and
+batch t of B holds positions [t B, (t + 1) B). Host h of H takes the positions with p % H == h, so the
+hosts' batches t together are the batch t of a single host.
+
+  random access  the record at position p is index_shuffle(p % size, seed of the epoch): no buffer, and a
+                 run starts at any position at the cost of starting at 0.
+  stream         every epoch reads the source from the front through a shuffle buffer; to start later
+                 means to read and drop, so resume from a checkpoint of the iterator.
+"""
+
+import dataclasses
+
+import tensorflow as tf
+
+import augrng as ar
+from pipelines.sources import Record, Source
+
+
+@dataclasses.dataclass(frozen=True)
+class Order:
+    """The order of a run.
+
+    Args:
+      epochs: how many; None goes on for ever.
+      seed: of the shuffle; see `augrng.get_seed`.
+      shuffle: whether epochs are shuffled.
+      buffer: for streams: how many records the shuffle buffer holds.
+      host: this process, in [0, hosts).
+      hosts: how many processes share the run.
+      start: the first position.
+
+    Raises:
+      ValueError: if an argument is out of range.
+    """
+
+    epochs: int | None = 1
+    seed: int | None = None
+    shuffle: bool = True
+    buffer: int = 10_000
+    host: int = 0
+    hosts: int = 1
+    start: int = 0
+
+    def __post_init__(self) -> None:
+        if self.epochs is not None and self.epochs < 1:
+            raise ValueError(f"epochs: must be at least 1, or None for no end, got {self.epochs}")
+        if self.buffer < 1:
+            raise ValueError(f"buffer: must be at least 1, got {self.buffer}")
+        if not 0 <= self.host < self.hosts:
+            raise ValueError(f"host: must lie in [0, hosts), got {self.host} of {self.hosts}")
+        if self.start < 0 or self.start % self.hosts:
+            raise ValueError(f"start: must be a multiple of hosts={self.hosts}, at least 0, got {self.start}")
+
+
+def ordered(source: Source, order: Order) -> tf.data.Dataset:
+    """The records of a run in order, each with its "epoch", int64[].
+
+    Raises:
+      ValueError: if a source with random access is empty.
+      RuntimeError: if there is no seed under `enable_op_determinism()` and the order is shuffled.
+    """
+    pair = ar.get_seed(order.seed) if order.shuffle else (0, 0)
+    if source.record is not None:
+        return _random_access(source, order, pair)
+    return _stream(source, order, pair)
+
+
+def epoch_seed(pair: tuple[int, int], epoch: tf.Tensor) -> tf.Tensor:
+    """The seed of an epoch's order, uint32[2]: words 0 and 1 of the pair with the epoch folded in.
+
+    These are TensorFlow's ops (equal to `augrng.fold_in` and `augrng.bits`), as it is for one seed at a
+    time and never inside a program that XLA compiles.
+    """
+    seed = tf.random.fold_in(tf.constant(pair, tf.int64), epoch, alg="philox")
+    return tf.random.stateless_uniform([2], seed, minval=None, maxval=None, dtype=tf.uint32, alg="philox")
+
+
+def _random_access(source: Source, order: Order, pair: tuple[int, int]) -> tf.data.Dataset:
+    assert source.size is not None
+    assert source.record is not None
+    if source.size < 1:
+        raise ValueError(f"source: must hold at least one record, {source.name} holds none")
+    record, size = source.record, source.size
+    end = tf.int64.max if order.epochs is None else order.epochs * size
+
+    def at(position: tf.Tensor) -> Record:
+        epoch, index = position // size, position % size
+        if order.shuffle:
+            seed = epoch_seed(pair, epoch)
+            index = tf.random.experimental.index_shuffle(index, seed, tf.constant(size - 1, tf.int64))
+        return {**record(index), "epoch": epoch}
+
+    positions = tf.data.Dataset.range(order.start + order.host, end, order.hosts)
+    return positions.map(at, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _stream(source: Source, order: Order, pair: tuple[int, int]) -> tf.data.Dataset:
+    assert source.stream is not None
+    stream = source.stream()
+
+    def of_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+        records = stream
+        if order.shuffle:
+            seed = tf.cast(epoch_seed(pair, epoch)[0], tf.int64)
+            records = records.shuffle(order.buffer, seed=seed, reshuffle_each_iteration=False)
+        return records.map(lambda record: {**record, "epoch": epoch})
+
+    epochs = tf.data.Dataset.range(tf.int64.max if order.epochs is None else order.epochs)
+    # The seed generator inside `shuffle` counts as state that cannot be saved, but with a seed of its own
+    # and no reshuffling it holds none.
+    options = tf.data.Options()
+    options.experimental_external_state_policy = tf.data.experimental.ExternalStatePolicy.IGNORE
+    records = epochs.flat_map(of_epoch).with_options(options)
+    if order.hosts > 1:
+        records = records.shard(order.hosts, order.host)
+    return records.skip(order.start // order.hosts)

@@ -1,0 +1,315 @@
+"""Where examples come from: sources of records that have ids.
+
+A record is a dict with "image", encoded bytes (a scalar string) or pixels [H, W, C]; "id", int64, which
+names the example for ever; and whatever else it came with ("label", ...), untouched.
+
+A source with random access makes any record from its index, so that an epoch needs no buffer to be
+shuffled and a run can start anywhere. A stream is read from front to back.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+import augrng as ar
+
+Record = dict[str, tf.Tensor]
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp")
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Records with ids.
+
+    Args:
+      name: what errors, manifests and progress bars call it.
+      size: how many records there are, or None if that is not known.
+      record: for random access: a graph function from an index, int64[], to a record.
+      stream: for a stream: a function that makes the dataset of records, in a fixed order.
+      load: what completes a record and may fail, such as reading its file; run where errors are dealt with.
+      class_names: the names of the labels, if there are some.
+    """
+
+    name: str
+    size: int | None
+    record: Callable[[tf.Tensor], Record] | None = None
+    stream: Callable[[], tf.data.Dataset] | None = None
+    load: Callable[[Record], Record] = lambda record: record
+    class_names: tuple[str, ...] = ()
+
+    def dataset(self) -> tf.data.Dataset:
+        """All records once, complete, in the source's own order."""
+        return self._records().map(self.load, num_parallel_calls=tf.data.AUTOTUNE)
+
+    def ids(self) -> np.ndarray:
+        """The ids of all records, int64[size]; no file is read for it that `load` would read."""
+        dataset = self._records().map(lambda record: record["id"]).batch(4096)
+        return np.concatenate([np.zeros([0], np.int64), *dataset.as_numpy_iterator()])
+
+    def _records(self) -> tf.data.Dataset:
+        if self.record is None:
+            assert self.stream is not None
+            return self.stream()
+        return tf.data.Dataset.range(self.size).map(self.record, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def duplicate_ids(source: Source) -> dict[int, int]:
+    """The ids that stand for more than one record, and how many; reads the whole source."""
+    ids, counts = np.unique(source.ids(), return_counts=True)
+    return {int(id_): int(count) for id_, count in zip(ids, counts, strict=True) if count > 1}
+
+
+def from_arrays(
+    images: Any, labels: Any = None, ids: Any = None, *, features: Mapping[str, Any] | None = None
+) -> Source:
+    """Images in memory, with random access.
+
+    Args:
+      images: [N, H, W, C], uint8, uint16 or float.
+      labels: [N, ...], becomes "label".
+      ids: int64[N]; by default 0 to N - 1.
+      features: further features, name -> [N, ...].
+
+    Raises:
+      ValueError: if the lengths differ or `images` has not rank 4.
+    """
+    images = np.asarray(images)
+    if images.ndim != 4:
+        raise ValueError(f"images: must have shape [N, H, W, C], got {images.shape}")
+    columns = {"image": images, "id": np.arange(len(images)) if ids is None else np.asarray(ids)}
+    if labels is not None:
+        columns["label"] = np.asarray(labels)
+    columns.update({name: np.asarray(values) for name, values in (features or {}).items()})
+    for name, values in columns.items():
+        if len(values) != len(images):
+            raise ValueError(
+                f"{name}: must have one entry for each of {len(images)} images, got {len(values)}"
+            )
+    if columns["id"].dtype.kind not in "iu" or columns["id"].ndim != 1:
+        raise ValueError(f"ids: must be int64[N], got {columns['id'].dtype.name}{columns['id'].shape}")
+    tensors = {name: tf.constant(values) for name, values in columns.items()}
+    tensors["id"] = tf.cast(tensors["id"], tf.int64)
+    return Source(
+        name=f"arrays {images.shape}",
+        size=len(images),
+        record=lambda index: {name: tensor[index] for name, tensor in tensors.items()},
+    )
+
+
+def from_folder(folder: str | Path, *, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> Source:
+    """Image files below a folder, with random access; a class for each subfolder that holds some.
+
+    A record has "image" (the file's bytes), "path" (relative, with slashes), "id" (its `string_ids`) and,
+    if the images lie in subfolders, "label", the place of the first part of the path among
+    `class_names`, sorted.
+
+    Args:
+      folder: of the images; subfolders are walked.
+      suffixes: of the files to take, in lower case.
+
+    Raises:
+      FileNotFoundError: if there is no such folder.
+      PermissionError: if a folder cannot be read.
+      ValueError: if it holds no image, or some images lie in subfolders and some do not.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise FileNotFoundError(f"folder: must be a folder that exists, got {root}")
+    paths = sorted(
+        path.relative_to(root).as_posix() for path in _walk(root) if path.suffix.lower() in suffixes
+    )
+    if not paths:
+        raise ValueError(f"folder: must hold images ({', '.join(suffixes)}), found none below {root}")
+    parts = [path.split("/") for path in paths]
+    flat = [len(part) == 1 for part in parts]
+    if any(flat) and not all(flat):
+        stray = paths[flat.index(True)]
+        raise ValueError(f"folder: all images must lie in subfolders (one a class) or none; {stray} does not")
+    classes = () if all(flat) else tuple(sorted({part[0] for part in parts}))
+    labels = [classes.index(part[0]) for part in parts] if classes else []
+    table, ids, prefix = tf.constant(paths), ar.string_ids(paths), f"{root}/"
+
+    def record(index: tf.Tensor) -> Record:
+        made = {"path": table[index], "id": ids[index]}
+        return {**made, "label": tf.constant(labels, tf.int64)[index]} if classes else made
+
+    def load(record: Record) -> Record:
+        return {**record, "image": tf.io.read_file(prefix + record["path"])}
+
+    return Source(f"folder {root}", len(paths), record=record, load=load, class_names=classes)
+
+
+def _walk(folder: Path) -> list[Path]:
+    """All files below a folder; a folder that cannot be read is an error, not empty."""
+    found = []
+    for entry in sorted(folder.iterdir()):
+        found.extend(_walk(entry) if entry.is_dir() else [entry])
+    return found
+
+
+def from_tfrecords(
+    files: str | Path | Sequence[str | Path],
+    features: Mapping[str, Any],
+    *,
+    image: str = "image",
+    id: str | Callable[[Record], tf.Tensor] = "id",
+    compression: str = "",
+    size: int | None = None,
+) -> Source:
+    """TFRecord files of `tf.train.Example`, as a stream in the order of the sorted file names.
+
+    Args:
+      files: a glob pattern, or a list of paths.
+      features: what to parse, as for `tf.io.parse_single_example`; a feature that is missing in a record
+        and has no default stops the run with its name.
+      image: the feature that holds the encoded image.
+      id: the feature that holds the id (int64, or strings to hash), or a function of the parsed record.
+      compression: "", "GZIP" or "ZLIB".
+      size: how many records there are, if known.
+
+    Raises:
+      FileNotFoundError: if no file matches.
+      ValueError: if `features` lacks the image or the id.
+    """
+    if isinstance(files, (str, Path)):
+        paths = sorted(tf.io.gfile.glob(str(files)))
+    else:
+        paths = sorted(map(str, files))
+    missing = [path for path in paths if not tf.io.gfile.exists(path)]
+    if missing or not paths:
+        raise FileNotFoundError(f"files: must name TFRecord files, found none at {missing or files}")
+    for name in (image, id) if isinstance(id, str) else (image,):
+        if name not in features:
+            raise ValueError(f"features: must describe {name!r}, got {sorted(features)}")
+
+    def parse(example: tf.Tensor) -> Record:
+        parsed = tf.io.parse_single_example(example, dict(features))
+        return _with_id({**parsed, "image": parsed[image]}, id)
+
+    def stream() -> tf.data.Dataset:
+        records = tf.data.TFRecordDataset(paths, compression_type=compression)
+        return records.map(parse, num_parallel_calls=tf.data.AUTOTUNE)
+
+    return Source(f"tfrecords {paths[0]} ({len(paths)} files)", size, stream=stream)
+
+
+def from_tfds(
+    name_or_builder: Any,
+    split: str = "train",
+    *,
+    data_dir: str | Path | None = None,
+    image: str = "image",
+    id: str | Callable[[Record], tf.Tensor] = "tfds_id",
+) -> Source:
+    """A TFDS dataset that is prepared on disk, as a stream in file order; ids are hashes of `tfds_id`s.
+
+    Images stay encoded until they are decoded in the pipeline. For datasets laid out by hand pass
+    `tfds.builder_from_directory(...)` or `tfds.folder_dataset.ImageFolder(...)`.
+
+    Args:
+      name_or_builder: a name for `tfds.builder`, or a builder.
+      split: such as "train" or "train[:10%]".
+      data_dir: where to look, for a name.
+      image: the feature that holds the image.
+      id: the feature that is the id (int64, or strings to hash), or a function of the record.
+
+    Raises:
+      FileNotFoundError: if the dataset is not prepared.
+      ValueError: if it has no such feature.
+    """
+    import tensorflow_datasets as tfds
+
+    builder = (
+        tfds.builder(name_or_builder, data_dir=data_dir)
+        if isinstance(name_or_builder, str)
+        else name_or_builder
+    )
+    if isinstance(builder, tfds.ImageFolder):
+        return _from_image_folder(builder, split)
+    features = builder.info.features or {}
+    if image not in features:
+        raise ValueError(
+            f"image: must be a feature of {builder.name}, one of {sorted(features)}, got {image!r}"
+        )
+    encoded = isinstance(features[image], tfds.features.Image)
+    if not builder.data_path.exists():
+        raise FileNotFoundError(
+            f"{builder.name}: must be prepared first (download_and_prepare), none at {builder.data_path}"
+        )
+
+    def stream() -> tf.data.Dataset:
+        read = tfds.ReadConfig(add_tfds_id=True, interleave_cycle_length=1)
+        decoders = {image: tfds.decode.SkipDecoding()} if encoded else None
+        dataset = builder.as_dataset(split=split, shuffle_files=False, read_config=read, decoders=decoders)
+        return dataset.map(lambda record: _with_id({**record, "image": record[image]}, id))
+
+    classes = tuple(getattr(features["label"], "names", ())) if "label" in features else ()
+    return Source(
+        f"tfds {builder.info.full_name} {split}",
+        builder.info.splits[split].num_examples,
+        stream=stream,
+        class_names=classes,
+    )
+
+
+def _from_image_folder(builder: Any, split: str) -> Source:
+    """`tfds.folder_dataset.ImageFolder`: its files with random access; ids are those of their paths."""
+    examples = builder._split_examples[split]
+    paths = [example.image_path for example in examples]
+    root = Path(builder._data_dir) / split
+    ids = ar.string_ids([Path(path).relative_to(root).as_posix() for path in paths])
+    names = tuple(builder.info.features["label"].names)
+    labels = tf.constant([names.index(example.label) for example in examples], tf.int64)
+    table = tf.constant([str(path) for path in paths])
+
+    def record(index: tf.Tensor) -> Record:
+        return {"path": table[index], "label": labels[index], "id": ids[index]}
+
+    def load(record: Record) -> Record:
+        return {**record, "image": tf.io.read_file(record["path"])}
+
+    return Source(f"tfds image folder {root}", len(paths), record=record, load=load, class_names=names)
+
+
+def from_dataset(
+    dataset: tf.data.Dataset, *, id: str | Callable[[Record], tf.Tensor] = "id", image: str = "image"
+) -> Source:
+    """Any dataset of dicts, as a stream.
+
+    Args:
+      dataset: of dicts that hold an image (encoded bytes or pixels) and something that makes an id; its
+        order must be the same in every epoch, so shuffle later, not before.
+      id: the feature that is the id (int64, or strings to hash), or a function of the record.
+      image: the feature that is the image.
+
+    Raises:
+      TypeError: if the elements are not dicts.
+      ValueError: if the image or the id is missing.
+    """
+    spec = dataset.element_spec
+    if not isinstance(spec, dict):
+        raise TypeError(f"dataset: its elements must be dicts, got {spec}")
+    for name in (image, id) if isinstance(id, str) else (image,):
+        if name not in spec:
+            raise ValueError(f"dataset: its elements must have {name!r}, got {sorted(spec)}")
+    size = int(dataset.cardinality())
+    return Source(
+        name="dataset",
+        size=size if size >= 0 else None,
+        stream=lambda: dataset.map(lambda record: _with_id({**record, "image": record[image]}, id)),
+    )
+
+
+def _with_id(record: Record, id: str | Callable[[Record], tf.Tensor]) -> Record:
+    value = record[id] if isinstance(id, str) else id(record)
+    if value.dtype == tf.string:
+        value = ar.string_ids(value)
+    if not value.dtype.is_integer or value.shape.rank != 0:
+        raise TypeError(
+            f"id: must be one integer or string for each record, got {value.dtype.name}{value.shape}"
+        )
+    return {**record, "id": tf.cast(value, tf.int64)}

@@ -1,0 +1,138 @@
+"""Encoded bytes to augmented pixels: the part that is read against the whole."""
+
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image, ImageOps
+
+import augrng as ar
+from pipelines.read import reader
+
+EXIF_ORIENTATION = 0x0112
+
+
+def encode(pixels, kind="JPEG", orientation=1, **options):
+    buffer = io.BytesIO()
+    exif = Image.Exif()
+    exif[EXIF_ORIENTATION] = orientation
+    picture = Image.fromarray(pixels)
+    picture.save(buffer, kind, **({"exif": exif, "quality": 92, **options} if kind == "JPEG" else options))
+    return buffer.getvalue()
+
+
+def through_map(aug, contents, ids, epoch=0, **options):
+    read = reader(aug, **options)
+    dataset = tf.data.Dataset.from_tensor_slices(np.asarray(ids, np.int64))
+    return np.stack(
+        list(dataset.map(lambda id_: read(tf.constant(contents), id_, tf.constant(epoch, tf.int64))))
+    )
+
+
+RECIPES = {
+    "crop": [ar.RandomCrop(100, 120)],
+    "crop, flip, rotation": [
+        ar.RandomCrop(100, 120),
+        ar.RandomFlip("horizontal_and_vertical"),
+        ar.RandomRotation(90),
+    ],
+    "padding": [ar.RandomCrop(400, 600, padding=60), ar.RandomRotation(20)],
+    "nearest fill": [ar.RandomCrop(300, 300, padding=90, fill_mode="nearest"), ar.RandomRotation(45)],
+    "reflect": [ar.RandomCrop(300, 300, padding=90, fill_mode="reflect"), ar.RandomRotation(45)],
+    "wrap": [ar.RandomCrop(300, 300, padding=90, fill_mode="wrap"), ar.RandomQuarterTurn()],
+    "resized up": [ar.RandomResizedCrop(400, 500, scale=(0.1, 0.5)), ar.RandomRotation(30)],
+    "resized": [ar.RandomResizedCrop(224, 224, antialias=False), ar.RandomFlip(), ar.RandomRotation(30)],
+    "evaluation": [ar.Resize(250), ar.CenterCrop(224, 224)],
+    "far outside": [ar.RandomCrop(64, 64, padding=400)],
+}
+
+
+@pytest.mark.parametrize(("recipe", "subsampling"), [(name, n % 2 * 2) for n, name in enumerate(RECIPES)])
+def test_at_scale_1_a_part_gives_the_pixels_of_the_whole(photos, recipe, subsampling):
+    contents = encode(photos[0][:426, :639], subsampling=subsampling)
+    aug = ar.Compose(RECIPES[recipe], seed=3)
+    whole = tf.io.decode_jpeg(contents, dct_method="INTEGER_ACCURATE")
+    ids = np.arange(12)
+    expected = np.stack([aug(whole, id_, 5) for id_ in ids])
+    assert np.array_equal(through_map(aug, contents, ids, 5), expected)
+    assert np.array_equal(through_map(aug, contents, ids, 5, partial=False), expected)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("partial", [True, False])
+def test_orientation_is_a_part_of_the_map(photos, orientation, partial):
+    contents = encode(photos[1][:200, :310], orientation=orientation)
+    upright = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(contents))))
+    aug = ar.Compose([ar.RandomCrop(90, 80, padding=8), ar.RandomFlip()], seed=3)
+    expected = [aug(upright, id_, 0) for id_ in range(6)]
+    assert np.array_equal(through_map(aug, contents, range(6), partial=partial), expected)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP", "WEBP"])
+def test_other_formats_are_decoded_whole(photos, kind):
+    contents = encode(photos[1][:200, :310], kind)
+    whole = np.asarray(Image.open(io.BytesIO(contents)).convert("RGB"))
+    aug = ar.Compose([ar.RandomResizedCrop(64, 64), ar.RandomFlip(), ar.RandomRotation(30)], seed=3)
+    expected = [aug(whole, id_, 0) for id_ in range(6)]
+    assert np.array_equal(through_map(aug, contents, range(6)), expected)
+
+
+@pytest.mark.parametrize(("side", "scale"), [(150, 2), (75, 4), (40, 8)])
+def test_reduced_parts_are_close_to_means_of_the_whole(photos, side, scale):
+    """The JPEG's own reduction against the means of 2x2, 4x4, 8x8 pixels of a full decode."""
+    for photo in photos:
+        contents = encode(photo, quality=95, subsampling=0)
+        aug = ar.Compose(
+            [ar.RandomResizedCrop(side, side, scale=(0.9, 1), ratio=(1, 1)), ar.RandomRotation(10)], seed=3
+        )
+        whole = tf.io.decode_jpeg(contents, dct_method="INTEGER_ACCURATE")
+        expected = np.stack([aug(whole, id_, 0) for id_ in range(6)]).astype(int)
+        error = np.abs(through_map(aug, contents, range(6)) - expected)
+        assert error.mean() < 0.6
+        assert np.percentile(error, 99.9) <= 8
+        assert np.array_equal(through_map(aug, contents, range(6), partial=False), expected)
+
+
+def test_grey(photos):
+    contents = encode(photos[0][:200, :300, 0])
+    aug = ar.Compose([ar.RandomCrop(64, 64), ar.RandomRotation(30)], seed=3)
+    whole = tf.io.decode_jpeg(contents, dct_method="INTEGER_ACCURATE")
+    expected = [aug(whole, id_, 0) for id_ in range(4)]
+    assert np.array_equal(through_map(aug, contents, range(4), channels=1), expected)
+
+
+def test_extreme_shapes():
+    for shape in ((1, 1), (1, 10_000), (10_000, 1)):
+        pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+        contents = encode(pixels, subsampling=0)
+        whole = tf.io.decode_jpeg(contents, dct_method="INTEGER_ACCURATE")
+        aug = ar.Compose([ar.RandomResizedCrop(16, 16, antialias=False), ar.RandomRotation(30)], seed=3)
+        expected = [aug(whole, id_, 0) for id_ in range(4)]
+        assert np.array_equal(through_map(aug, contents, range(4)), expected)
+
+
+def test_a_cut_off_file_fails_whatever_is_drawn(photos):
+    contents = encode(photos[0])
+    aug = ar.Compose([ar.RandomCrop(16, 16)], seed=3)
+    assert len(through_map(aug, contents + b"trailing bytes", range(20))) == 20
+    for cut in (len(contents) // 2, len(contents) - 2):
+        for id_ in range(20):
+            with pytest.raises(tf.errors.InvalidArgumentError, match="Invalid JPEG"):
+                through_map(aug, contents[:cut], [id_])
+
+
+def test_a_huge_header_is_refused_before_memory_is_taken(photos):
+    png = encode(photos[0][:20, :20], "PNG")
+    huge = png[:16] + (60_000).to_bytes(4, "big") * 2 + png[24:]
+    aug = ar.Compose([ar.RandomCrop(16, 16, pad_if_needed=True)], seed=3)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="60000"):
+        through_map(aug, huge, [0])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="max_pixels"):
+        through_map(aug, png, [0], max_pixels=399)
+    assert through_map(aug, png, [0], max_pixels=400).shape == (1, 16, 16, 3)
+
+
+def test_a_recipe_without_a_fixed_size_is_refused():
+    with pytest.raises(ValueError, match="its output must have a fixed size"):
+        reader(ar.Compose([ar.RandomFlip()], seed=1))

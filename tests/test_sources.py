@@ -1,0 +1,210 @@
+"""Sources: every kind gives the same ids and pixels, and refuses what it cannot read."""
+
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from PIL import Image
+
+import augrng as ar
+import pipelines as pl
+from pipelines import digits
+
+COUNT = 24
+AUG = ar.Compose([ar.RandomResizedCrop(20, 24), ar.RandomFlip(), ar.RandomRotation(30)], seed=5)
+
+
+def pictures():
+    return np.random.default_rng(1).integers(0, 256, (COUNT, 30, 40, 3), dtype=np.uint8)
+
+
+def png(pixels):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def names():
+    return [f"{'cat' if n % 3 else 'dog'}/{n:03}.png" for n in range(COUNT)]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, pixels in zip(names(), pictures(), strict=True):
+        path = tmp_path / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png(pixels))
+    return tmp_path / "images"
+
+
+@pytest.fixture
+def tfrecords(tmp_path):
+    def feature(value):
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+    for shard in range(3):
+        with tf.io.TFRecordWriter(str(tmp_path / f"part-{shard}.tfrecord")) as writer:
+            for name, pixels in list(zip(names(), pictures(), strict=True))[shard::3]:
+                features = tf.train.Features(
+                    feature={"image": feature(png(pixels)), "name": feature(name.encode())}
+                )
+                writer.write(tf.train.Example(features=features).SerializeToString())
+    return tmp_path
+
+
+SPEC = {"image": tf.io.FixedLenFeature([], tf.string), "name": tf.io.FixedLenFeature([], tf.string)}
+
+
+@pytest.fixture
+def by_hand(tmp_path):
+    """A TFDS dataset laid out by hand: TFRecords and metadata."""
+    features = tfds.features.FeaturesDict(
+        {"image": tfds.features.Image(shape=(None, None, 3)), "name": tfds.features.Text()}
+    )
+    path = tmp_path / "by_hand"
+    path.mkdir()
+    with tf.io.TFRecordWriter(str(path / "hand-train.tfrecord-00000-of-00001")) as writer:
+        for name, pixels in zip(names(), pictures(), strict=True):
+            writer.write(features.serialize_example({"image": pixels, "name": name}))
+    tfds.folder_dataset.write_metadata(
+        data_dir=path, features=features,
+        split_infos=[tfds.core.SplitInfo(name="train", shard_lengths=[COUNT], num_bytes=0)],
+        filename_template="{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
+    )  # fmt: skip
+    return path
+
+
+def fingerprint(source, **options):
+    """Of one run over a source, with the number of epochs and every option of make_dataset."""
+    total = ar.Fingerprint()
+    for batch in pl.make_dataset(source, AUG, **{"batch_size": 7, "seed": 1, "epochs": 2, **options}):
+        total += ar.fingerprint(batch["image"], batch["id"], batch["epoch"])
+    return total
+
+
+def test_all_sources_give_the_same_fingerprint(folder, tfrecords, by_hand):
+    builder = tfds.builder_from_directory(by_hand)
+    encoded = tf.data.Dataset.from_tensor_slices({"image": [png(p) for p in pictures()], "name": names()})
+    sources = {
+        "arrays": pl.from_arrays(pictures(), ids=ar.string_ids(names()).numpy()),
+        "folder": pl.from_folder(folder),
+        "tfrecords": pl.from_tfrecords(tfrecords / "part-*.tfrecord", SPEC, id="name"),
+        "tfds": pl.from_tfds(builder, id="name"),
+        "dataset": pl.from_dataset(encoded, id=lambda record: ar.string_ids(record["name"])),
+    }
+    prints = {name: fingerprint(source) for name, source in sources.items()}
+    assert prints["arrays"].count == 2 * COUNT
+    assert len(set(prints.values())) == 1, prints
+    assert fingerprint(sources["folder"], shuffle=False) == prints["arrays"]
+    assert fingerprint(sources["tfrecords"], shuffle_buffer=5, seed=9) == prints["arrays"]
+    for name in ("folder", "tfds"):
+        parts = [fingerprint(sources[name], batch_size=6, hosts=3, host=host) for host in range(3)]
+        assert sum(parts, ar.Fingerprint()) == prints["arrays"]
+
+
+def test_folder_has_labels_and_paths(folder):
+    source = pl.from_folder(folder)
+    assert source.class_names == ("cat", "dog")
+    assert source.size == COUNT
+    for record in source.dataset():
+        path = record["path"].numpy().decode()
+        assert source.class_names[int(record["label"])] == path.split("/")[0]
+        assert int(record["id"]) == int(ar.string_ids(path))
+        assert record["image"].numpy() == (folder / path).read_bytes()
+
+
+def test_tfds_keeps_every_feature_and_makes_ids(tmp_path):
+    builder = digits.prepared(digits.Digits, tmp_path)
+    source = pl.from_tfds(builder, "test")
+    records = list(source.dataset())
+    assert source.size == len(records) == 360
+    assert source.class_names == tuple("0123456789")
+    assert set(records[0]) == {"image", "label", "index", "tfds_id", "id"}
+    assert [int(r["id"]) for r in records] == [int(ar.string_ids(r["tfds_id"])) for r in records]
+    assert len(pl.duplicate_ids(source)) == 0
+    by_name = pl.from_tfds("digits", "test[:5]", data_dir=tmp_path)
+    assert [int(r["id"]) for r in by_name.dataset()] == [int(r["id"]) for r in records[:5]]
+
+
+def test_image_folder_of_tfds(folder, tmp_path):
+    split = tmp_path / "split"
+    (split / "train").mkdir(parents=True)
+    for path in folder.iterdir():
+        path.rename(split / "train" / path.name)
+    source = pl.from_tfds(tfds.folder_dataset.ImageFolder(str(split)), "train")
+    assert source.size == COUNT
+    assert sorted(source.ids()) == sorted(ar.string_ids(names()).numpy())
+    assert fingerprint(source) == fingerprint(pl.from_folder(split / "train"))
+
+
+def test_duplicate_ids_are_found():
+    ids = np.arange(COUNT)
+    ids[5] = ids[7] = 3
+    assert pl.duplicate_ids(pl.from_arrays(pictures(), ids=ids)) == {3: 3}
+
+
+def test_arrays_keep_labels_and_features():
+    source = pl.from_arrays(pictures(), np.arange(COUNT) % 4, features={"weight": np.linspace(0, 1, COUNT)})
+    (batch,) = pl.make_dataset(source, AUG, batch_size=COUNT, shuffle=False)
+    assert np.array_equal(batch["label"], np.arange(COUNT) % 4)
+    assert np.array_equal(batch["weight"], np.linspace(0, 1, COUNT))
+    assert np.array_equal(batch["image"], AUG(pictures(), np.arange(COUNT), 0))
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda t: pl.from_folder(t / "none"), FileNotFoundError, "folder: must be a folder that exists"),
+        (lambda t: pl.from_folder(t), ValueError, "folder: must hold images .* found none"),
+        (
+            lambda t: pl.from_tfrecords(t / "none-*", SPEC),
+            FileNotFoundError,
+            "files: must name TFRecord files",
+        ),
+        (
+            lambda t: pl.from_tfrecords([t / "none"], SPEC),
+            FileNotFoundError,
+            "files: must name TFRecord files",
+        ),
+        (lambda t: pl.from_arrays(pictures()[0]), ValueError, r"images: must have shape \[N, H, W, C\]"),
+        (
+            lambda t: pl.from_arrays(pictures(), np.zeros(3)),
+            ValueError,
+            "label: must have one entry for each of 24",
+        ),
+        (lambda t: pl.from_arrays(pictures(), ids=np.zeros(COUNT)), ValueError, "ids: must be int64"),
+        (
+            lambda t: pl.from_dataset(tf.data.Dataset.range(3)),
+            TypeError,
+            "dataset: its elements must be dicts",
+        ),
+        (lambda t: pl.from_dataset(tf.data.Dataset.from_tensors({"image": 1})), ValueError, "must have 'id'"),
+        (lambda t: pl.from_tfds(digits.Digits(data_dir=str(t))), FileNotFoundError, "must be prepared first"),
+    ],
+)
+def test_bad_sources_are_refused(tmp_path, make, error, message):
+    with pytest.raises(error, match=message):
+        make(tmp_path)
+
+
+def test_stray_images_beside_class_folders_are_refused(folder):
+    (folder / "stray.png").write_bytes(png(pictures()[0]))
+    with pytest.raises(ValueError, match=r"all images must lie in subfolders .*stray.png does not"):
+        pl.from_folder(folder)
+
+
+def test_a_missing_feature_and_a_corrupt_record_stop_the_run(tfrecords):
+    source = pl.from_tfrecords(
+        tfrecords / "part-*", {**SPEC, "label": tf.io.FixedLenFeature([], tf.int64)}, id="name"
+    )
+    for on_error in ("raise", "skip"):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="label"):
+            list(pl.make_dataset(source, AUG, batch_size=4, on_error=on_error))
+    path = tfrecords / "part-1.tfrecord"
+    path.write_bytes(path.read_bytes()[:-100])
+    source = pl.from_tfrecords(tfrecords / "part-*", SPEC, id="name")
+    for on_error in ("raise", "skip"):
+        with pytest.raises(tf.errors.DataLossError):
+            list(pl.make_dataset(source, AUG, batch_size=4, on_error=on_error))
