@@ -1,6 +1,7 @@
 """Turns what users pass into tensors of the one dtype and rank that the rest works with."""
 
 import numbers
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -79,3 +80,40 @@ def algorithm(value: Any) -> str:
     if value not in ("philox", "threefry"):
         raise ValueError(f'alg: must be "philox" or "threefry", got {value!r}')
     return value
+
+
+def examples(ids: Any, epoch: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns ids, int64[] or int64[B], and epochs, int64[] or int64[B].
+
+    Raises:
+      TypeError: if they are not integers.
+      ValueError: if the shapes are wrong.
+    """
+    ids, epoch = integers(ids, "ids"), integers(epoch, "epoch")
+    if ids.shape.rank not in (0, 1):
+        raise ValueError(f"ids: must be a scalar or have shape [B], got {ids.shape}")
+    if epoch.shape.rank != 0 and not (epoch.shape.rank == ids.shape.rank == 1):
+        raise ValueError(f"epoch: must be a scalar or have the shape of ids, got {epoch.shape}")
+    if epoch.shape.rank == 1 and not epoch.shape.is_compatible_with(ids.shape):
+        raise ValueError(f"epoch: must be a scalar or have the shape of ids {ids.shape}, got {epoch.shape}")
+    return ids, epoch
+
+
+def params(value: Any, names: Sequence[str], images: tf.Tensor) -> list[dict[str, tf.Tensor]]:
+    """Returns params as tensors [B] in the order of `names`, for checked images.
+
+    Raises:
+      ValueError: if the names are others, or a shape is not that of a param of these images.
+    """
+    if not isinstance(value, Mapping) or set(value) != set(names):
+        got = sorted(value) if isinstance(value, Mapping) else repr(value)
+        raise ValueError(f"params: must be a dict with the keys {sorted(names)}, got {got}")
+    drawn = tf.nest.map_structure(tf.convert_to_tensor, [dict(value[name]) for name in names])
+    for name, group in zip(names, drawn, strict=True):
+        for key, tensor in group.items():
+            if not tensor.shape.is_compatible_with(images.shape[:-3]):
+                raise ValueError(
+                    f"params: {name}/{key} must have shape {images.shape[:-3]} for images of shape "
+                    f"{images.shape}, got {tensor.shape}"
+                )
+    return drawn if images.shape.rank == 4 else tf.nest.map_structure(lambda tensor: tensor[None], drawn)

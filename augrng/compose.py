@@ -10,7 +10,6 @@ What is equal to what, bit for bit, for integer images (float images: params equ
     a transform inserted or removed            leaves the draws of the others alone
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,7 +18,7 @@ import tensorflow as tf
 from augrng import arguments
 from augrng.chain import Chain, chain_of, image_sizes
 from augrng.keys import named_pair
-from augrng.recipe import Recipe
+from augrng.recipe import Recipe, resolve_names
 from augrng.seeds import SeedPair, get_seed
 from augrng.transforms import Transform
 from augrng.warp import Sampling
@@ -61,7 +60,7 @@ class Compose:
     ) -> None:
         transforms = tuple(transforms)
         chain = chain_of(transforms, alg)
-        streams, names = _resolve_names(transforms, shared_seed)
+        streams, names = resolve_names(transforms, shared_seed)
         own_seeds = [transform.seed for transform in transforms]
         pair = get_seed(seed) if None in own_seeds or seed is not None else None
         pairs = tuple(
@@ -116,7 +115,7 @@ class Compose:
         Returns:
           Transform name -> int64[B, 2], or int64[2] for a scalar id.
         """
-        ids, epoch = _example(ids, epoch)
+        ids, epoch = arguments.examples(ids, epoch)
         return dict(
             zip(
                 self._recipe.names,
@@ -140,7 +139,7 @@ class Compose:
           TypeError: if an argument does not hold integers.
           ValueError: if a shape is wrong, or a size is one that a transform refuses.
         """
-        ids, epoch = _example(ids, epoch)
+        ids, epoch = arguments.examples(ids, epoch)
         sizes = arguments.integers(sizes, "sizes")
         if sizes.shape.rank not in (1, 2) or sizes.shape[-1] != 2 or sizes.shape.rank > ids.shape.rank + 1:
             raise ValueError(f"sizes: must have shape [2] or [B, 2] (height, width), got {sizes.shape}")
@@ -168,7 +167,7 @@ class Compose:
         """
         images = arguments.images(images)
         batch = images if images.shape.rank == 4 else images[None]
-        drawn = self._batched_params(params, images)
+        drawn = arguments.params(params, self._recipe.names, images)
         sizes = self._chain.check(image_sizes(batch), params=drawn)
         out = self._chain.render(batch, self._chain.map(drawn, sizes), sizes)
         return out if images.shape.rank == 4 else out[0]
@@ -190,7 +189,7 @@ class Compose:
             that does not know the sizes: tf.errors.InvalidArgumentError when it runs. Both name the id.
         """
         images = arguments.images(images)
-        ids, epoch = _example(ids, epoch)
+        ids, epoch = arguments.examples(ids, epoch)
         if ids.shape.rank != images.shape.rank - 3 or not ids.shape.is_compatible_with(images.shape[:-3]):
             raise ValueError(
                 "ids: must be a scalar for an image [H, W, C] and have shape [B] for a batch [B, H, W, C], "
@@ -243,7 +242,7 @@ class Compose:
         Returns:
           int64[B, 2, 3], from output to source positions, with 24 fraction bits; see `affine`.
         """
-        ids, epoch = _example(ids, epoch)
+        ids, epoch = arguments.examples(ids, epoch)
         return self._plan(ids, epoch, arguments.integers(sizes, "sizes"))
 
     def render(self, image: tf.Tensor, map_: tf.Tensor) -> tf.Tensor:
@@ -271,22 +270,6 @@ class Compose:
     def _plan(self, ids: tf.Tensor, epoch: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
         return self._chain.plan(self._pairs(), ids, tf.reshape(epoch, [-1]), sizes)
 
-    def _batched_params(self, params: Any, images: tf.Tensor) -> list[dict[str, tf.Tensor]]:
-        """Params in the order of the transforms, with a leading batch dimension."""
-        names = self._recipe.names
-        if not isinstance(params, Mapping) or set(params) != set(names):
-            got = sorted(params) if isinstance(params, Mapping) else repr(params)
-            raise ValueError(f"params: must be a dict with the keys {sorted(names)}, got {got}")
-        drawn = tf.nest.map_structure(tf.convert_to_tensor, [dict(params[name]) for name in names])
-        for name, group in zip(names, drawn, strict=True):
-            for key, tensor in group.items():
-                if not tensor.shape.is_compatible_with(images.shape[:-3]):
-                    raise ValueError(
-                        f"params: {name}/{key} must have shape {images.shape[:-3]} for images of shape "
-                        f"{images.shape}, got {tensor.shape}"
-                    )
-        return drawn if images.shape.rank == 4 else tf.nest.map_structure(lambda t: t[None], drawn)
-
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Compose) and self.to_json() == other.to_json()
 
@@ -303,40 +286,3 @@ class Compose:
 def from_json(recipe: str) -> Compose:
     """Rebuilds the `Compose` that wrote a recipe; see `Compose.from_json`."""
     return Compose.from_json(recipe)
-
-
-def _example(ids: Any, epoch: Any) -> tuple[tf.Tensor, tf.Tensor]:
-    ids, epoch = arguments.integers(ids, "ids"), arguments.integers(epoch, "epoch")
-    if ids.shape.rank not in (0, 1):
-        raise ValueError(f"ids: must be a scalar or have shape [B], got {ids.shape}")
-    if epoch.shape.rank != 0 and not (epoch.shape.rank == ids.shape.rank == 1):
-        raise ValueError(f"epoch: must be a scalar or have the shape of ids, got {epoch.shape}")
-    if epoch.shape.rank == 1 and not epoch.shape.is_compatible_with(ids.shape):
-        raise ValueError(f"epoch: must be a scalar or have the shape of ids {ids.shape}, got {epoch.shape}")
-    return ids, epoch
-
-
-def _resolve_names(
-    transforms: Sequence[Transform], shared_seed: bool
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The name of each transform's stream and, where streams are shared, that of its params."""
-    if not shared_seed:
-        for field in ("name", "seed"):
-            given = [getattr(t, field) for t in transforms if getattr(t, field) is not None]
-            for value in given:
-                if given.count(value) > 1:
-                    raise ValueError(
-                        f"{field}: two transforms must not share the {field} {value!r}; change one, or ask "
-                        "for equal draws with shared_seed=True"
-                    )
-    taken = {transform.name for transform in transforms if transform.name is not None}
-    streams, names = [], []
-    for transform in transforms:
-        kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(transform).__name__).lower()
-        name = transform.name or kind
-        if transform.name in names or (transform.name is None and name in taken):
-            name = next(f"{name}_{n}" for n in range(1, len(taken) + 2) if f"{name}_{n}" not in taken)
-        taken.add(name)
-        names.append(name)
-        streams.append(transform.name or name)
-    return tuple(streams), tuple(names)

@@ -9,6 +9,7 @@ the rules by which words become draws and draws become pixels; a version once re
 
 import dataclasses
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -93,3 +94,29 @@ def _check_keys(where: str, value: Any, names: Sequence[str]) -> None:
     if not isinstance(value, dict) or set(value) != set(names):
         got = sorted(value) if isinstance(value, dict) else repr(value)
         raise ValueError(f"{where}: must be an object with the keys {sorted(names)}, got {got}")
+
+
+def resolve_names(
+    transforms: Sequence[Transform], shared_seed: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The name of each transform's stream and, where streams are shared, that of its params."""
+    if not shared_seed:
+        for field in ("name", "seed"):
+            given = [getattr(t, field) for t in transforms if getattr(t, field) is not None]
+            for value in given:
+                if given.count(value) > 1:
+                    raise ValueError(
+                        f"{field}: two transforms must not share the {field} {value!r}; change one, or ask "
+                        "for equal draws with shared_seed=True"
+                    )
+    taken = {transform.name for transform in transforms if transform.name is not None}
+    streams, names = [], []
+    for transform in transforms:
+        kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(transform).__name__).lower()
+        name = transform.name or kind
+        if transform.name in names or (transform.name is None and name in taken):
+            name = next(f"{name}_{n}" for n in range(1, len(taken) + 2) if f"{name}_{n}" not in taken)
+        taken.add(name)
+        names.append(name)
+        streams.append(transform.name or name)
+    return tuple(streams), tuple(names)

@@ -188,91 +188,13 @@ def from_tfrecords(
 
     def parse(example: tf.Tensor) -> Record:
         parsed = tf.io.parse_single_example(example, dict(features))
-        return _with_id({**parsed, "image": parsed[image]}, id)
+        return with_id({**parsed, "image": parsed[image]}, id)
 
     def stream() -> tf.data.Dataset:
         records = tf.data.TFRecordDataset(paths, compression_type=compression)
         return records.map(parse, num_parallel_calls=tf.data.AUTOTUNE)
 
     return Source(f"tfrecords {paths[0]} ({len(paths)} files)", size, stream=stream)
-
-
-def from_tfds(
-    name_or_builder: Any,
-    split: str = "train",
-    *,
-    data_dir: str | Path | None = None,
-    image: str = "image",
-    id: str | Callable[[Record], tf.Tensor] = "tfds_id",
-) -> Source:
-    """A TFDS dataset that is prepared on disk, as a stream in file order; ids are hashes of `tfds_id`s.
-
-    Images stay encoded until they are decoded in the pipeline. For datasets laid out by hand pass
-    `tfds.builder_from_directory(...)` or `tfds.folder_dataset.ImageFolder(...)`.
-
-    Args:
-      name_or_builder: a name for `tfds.builder`, or a builder.
-      split: such as "train" or "train[:10%]".
-      data_dir: where to look, for a name.
-      image: the feature that holds the image.
-      id: the feature that is the id (int64, or strings to hash), or a function of the record.
-
-    Raises:
-      FileNotFoundError: if the dataset is not prepared.
-      ValueError: if it has no such feature.
-    """
-    import tensorflow_datasets as tfds
-
-    builder = (
-        tfds.builder(name_or_builder, data_dir=data_dir)
-        if isinstance(name_or_builder, str)
-        else name_or_builder
-    )
-    if isinstance(builder, tfds.ImageFolder):
-        return _from_image_folder(builder, split)
-    features = builder.info.features or {}
-    if image not in features:
-        raise ValueError(
-            f"image: must be a feature of {builder.name}, one of {sorted(features)}, got {image!r}"
-        )
-    encoded = isinstance(features[image], tfds.features.Image)
-    if not builder.data_path.exists():
-        raise FileNotFoundError(
-            f"{builder.name}: must be prepared first (download_and_prepare), none at {builder.data_path}"
-        )
-
-    def stream() -> tf.data.Dataset:
-        read = tfds.ReadConfig(add_tfds_id=True, interleave_cycle_length=1)
-        decoders = {image: tfds.decode.SkipDecoding()} if encoded else None
-        dataset = builder.as_dataset(split=split, shuffle_files=False, read_config=read, decoders=decoders)
-        return dataset.map(lambda record: _with_id({**record, "image": record[image]}, id))
-
-    classes = tuple(getattr(features["label"], "names", ())) if "label" in features else ()
-    return Source(
-        f"tfds {builder.info.full_name} {split}",
-        builder.info.splits[split].num_examples,
-        stream=stream,
-        class_names=classes,
-    )
-
-
-def _from_image_folder(builder: Any, split: str) -> Source:
-    """`tfds.folder_dataset.ImageFolder`: its files with random access; ids are those of their paths."""
-    examples = builder._split_examples[split]
-    paths = [example.image_path for example in examples]
-    root = Path(builder._data_dir) / split
-    ids = ar.string_ids([Path(path).relative_to(root).as_posix() for path in paths])
-    names = tuple(builder.info.features["label"].names)
-    labels = tf.constant([names.index(example.label) for example in examples], tf.int64)
-    table = tf.constant([str(path) for path in paths])
-
-    def record(index: tf.Tensor) -> Record:
-        return {"path": table[index], "label": labels[index], "id": ids[index]}
-
-    def load(record: Record) -> Record:
-        return {**record, "image": tf.io.read_file(record["path"])}
-
-    return Source(f"tfds image folder {root}", len(paths), record=record, load=load, class_names=names)
 
 
 def from_dataset(
@@ -300,11 +222,12 @@ def from_dataset(
     return Source(
         name="dataset",
         size=size if size >= 0 else None,
-        stream=lambda: dataset.map(lambda record: _with_id({**record, "image": record[image]}, id)),
+        stream=lambda: dataset.map(lambda record: with_id({**record, "image": record[image]}, id)),
     )
 
 
-def _with_id(record: Record, id: str | Callable[[Record], tf.Tensor]) -> Record:
+def with_id(record: Record, id: str | Callable[[Record], tf.Tensor]) -> Record:
+    """The record with its int64 "id", from a feature or a function; strings are hashed."""
     value = record[id] if isinstance(id, str) else id(record)
     if value.dtype == tf.string:
         value = ar.string_ids(value)

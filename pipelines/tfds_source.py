@@ -1,0 +1,87 @@
+"""TFDS datasets as sources."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+import augrng as ar
+from pipelines.sources import Record, Source, with_id
+
+
+def from_tfds(
+    name_or_builder: Any,
+    split: str = "train",
+    *,
+    data_dir: str | Path | None = None,
+    image: str = "image",
+    id: str | Callable[[Record], tf.Tensor] = "tfds_id",
+) -> Source:
+    """A TFDS dataset that is prepared on disk, as a stream in file order; ids are hashes of `tfds_id`s.
+
+    Images stay encoded until they are decoded in the pipeline. For datasets laid out by hand pass
+    `tfds.builder_from_directory(...)` or `tfds.folder_dataset.ImageFolder(...)`.
+
+    Args:
+      name_or_builder: a name for `tfds.builder`, or a builder.
+      split: such as "train" or "train[:10%]".
+      data_dir: where to look, for a name.
+      image: the feature that holds the image.
+      id: the feature that is the id (int64, or strings to hash), or a function of the record.
+
+    Raises:
+      FileNotFoundError: if the dataset is not prepared.
+      ValueError: if it has no such feature.
+    """
+    builder = (
+        tfds.builder(name_or_builder, data_dir=data_dir)
+        if isinstance(name_or_builder, str)
+        else name_or_builder
+    )
+    if isinstance(builder, tfds.ImageFolder):
+        return _from_image_folder(builder, split)
+    features = builder.info.features or {}
+    if image not in features:
+        raise ValueError(
+            f"image: must be a feature of {builder.name}, one of {sorted(features)}, got {image!r}"
+        )
+    encoded = isinstance(features[image], tfds.features.Image)
+    if not builder.data_path.exists():
+        raise FileNotFoundError(
+            f"{builder.name}: must be prepared first (download_and_prepare), none at {builder.data_path}"
+        )
+
+    def stream() -> tf.data.Dataset:
+        read = tfds.ReadConfig(add_tfds_id=True, interleave_cycle_length=1)
+        decoders = {image: tfds.decode.SkipDecoding()} if encoded else None
+        dataset = builder.as_dataset(split=split, shuffle_files=False, read_config=read, decoders=decoders)
+        return dataset.map(lambda record: with_id({**record, "image": record[image]}, id))
+
+    classes = tuple(getattr(features["label"], "names", ())) if "label" in features else ()
+    return Source(
+        f"tfds {builder.info.full_name} {split}",
+        builder.info.splits[split].num_examples,
+        stream=stream,
+        class_names=classes,
+    )
+
+
+def _from_image_folder(builder: Any, split: str) -> Source:
+    """`tfds.folder_dataset.ImageFolder`: its files with random access; ids are those of their paths."""
+    examples = builder._split_examples[split]
+    paths = [example.image_path for example in examples]
+    root = Path(builder._data_dir) / split
+    ids = ar.string_ids([Path(path).relative_to(root).as_posix() for path in paths])
+    names = tuple(builder.info.features["label"].names)
+    labels = tf.constant([names.index(example.label) for example in examples], tf.int64)
+    table = tf.constant([str(path) for path in paths])
+
+    def record(index: tf.Tensor) -> Record:
+        return {"path": table[index], "label": labels[index], "id": ids[index]}
+
+    def load(record: Record) -> Record:
+        return {**record, "image": tf.io.read_file(record["path"])}
+
+    return Source(f"tfds image folder {root}", len(paths), record=record, load=load, class_names=names)
