@@ -22,3 +22,5 @@ from augrng.transforms import RandomResizedCrop as RandomResizedCrop
 from augrng.transforms import RandomRotation as RandomRotation
 from augrng.transforms import Resize as Resize
 from augrng.warp import Sampling as Sampling
+
+__version__ = "0.1.0"

@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""Materialises a source, plain or augmented, as a dataset that TFDS reads back (TFRecord shards).
+
+What an interrupted build has finished is kept: the same command goes on from there, and what it makes equals
+an unbroken build byte for byte. Exit status: 0 if the dataset is whole, or --check found nothing; 1 if the
+build had to stop, or --check found duplicates; 2 if an argument is wrong or the source cannot be read.
+"""
+
+import argparse
+import itertools
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from tqdm import tqdm
+
+import augrng as ar
+from pipelines.materialise import BuildError, Job, Plan, cause, open_source
+from pipelines.shards import build
+from pipelines.sources import duplicate_ids
+
+SOURCES = str(open_source.__doc__).split("\n")[0].removeprefix("Opens ").rstrip(".")
+SHOWN = 20  # duplicates, skipped examples
+
+
+def main(arguments: list[str] | None = None) -> int:
+    args = parse(arguments)
+    tfds.disable_progress_bar()
+    tf.get_logger().setLevel("ERROR")
+    try:
+        if args.check:
+            return check(args)
+        recipe = args.recipe and ar.from_json(args.recipe.read_text()).to_json()
+        places = (args.channels, args.label, args.data_dir)
+        job = Job(Plan(args.source, recipe, args.variants, args.shards, args.on_error, *places))
+        with tqdm(total=len(job.ids), desc=args.source, unit=" examples") as bar:
+            manifest = build(job, args.out, overwrite=args.overwrite, done=bar.update)
+    except BuildError as error:
+        print(f"build: {error}\nbuild: the same command goes on from the last whole shard", file=sys.stderr)
+        return 1
+    except (OSError, ValueError, TypeError, tf.errors.OpError) as error:
+        print(f"build: {cause(error)}", file=sys.stderr)
+        return 2
+    skipped = [pair for entry in manifest["shards"] for pair in entry["skipped"]]
+    for id_, why in skipped[:SHOWN]:
+        print(f"build: skipped id {id_}: {why}", file=sys.stderr)
+    if len(skipped) > SHOWN:
+        ids = " ".join(str(id_) for id_, _ in skipped[SHOWN:])
+        print(f"build: skipped ids (the manifest says why): {ids}", file=sys.stderr)
+    counts = f"{manifest['records']} records of {manifest['examples']} examples, {len(skipped)} skipped"
+    print(f"{args.out}: {counts}, fingerprint {manifest['fingerprint']}")
+    return 0
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("source", help=SOURCES)
+    parser.add_argument("out", nargs="?", type=Path, help="folder of the dataset; made if need be")
+    parser.add_argument("--recipe", type=Path, help="JSON of Compose.to_json(); default: pixels as decoded")
+    parser.add_argument("--variants", type=int, default=1, help="write each example as in epochs 0 to k - 1")
+    parser.add_argument("--shards", type=int, help="how many files (default: one for each 1,000 examples)")
+    parser.add_argument("--on-error", choices=["raise", "skip"], default="raise", help="at unusable images")
+    parser.add_argument("--channels", type=int, choices=[1, 3], help="default: the TFDS dataset's, else 3")
+    parser.add_argument("--label", help='integer feature to keep as "label" (default: label; tfrecord: none)')
+    parser.add_argument("--data-dir", help="of tfds: sources; where digits and photos go (default out/data)")
+    parser.add_argument("--overwrite", action="store_true", help="remove an earlier build from OUT first")
+    parser.add_argument("--check", action="store_true", help="build nothing; report ids that occur twice")
+    args = parser.parse_intermixed_args(arguments)  # OUT may follow options
+    if args.out is None and not args.check:
+        parser.error("out: must be given, unless --check is")
+    return args
+
+
+def check(args: argparse.Namespace) -> int:
+    """Reports the ids that stand for more than one example: such examples are always augmented alike."""
+    source = open_source(args.source, args.data_dir, args.label)[0]
+    found = duplicate_ids(source)
+    for id_, count in itertools.islice(found.items(), SHOWN):
+        print(f"id {id_} stands for {count} examples")
+    if len(found) > SHOWN:
+        print(f"... and {len(found) - SHOWN} more")
+    print(f"{source.name}: {len(found)} duplicate ids")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
