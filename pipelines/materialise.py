@@ -181,7 +181,7 @@ class Job:
 def open_source(
     spec: str, data_dir: str | None = None, label: str | None = None
 ) -> tuple[sources.Source, str, int]:
-    """Opens digits, photos, folder:PATH, tfds:NAME[:SPLIT], tfds-dir:PATH[:SPLIT] or tfrecord:GLOB.
+    """Opens digits, photos, folder:DIR, tfds:NAME[:SPLIT], tfds-dir:DIR[:SPLIT], tfrecord:GLOB, idx:FILES.
 
     The records of tfrecord: have the features "image" (encoded), "id" (int64) and `label` (int64) if given.
     Returns the source, the start of the names of its shards, and how many channels its images have.
@@ -191,11 +191,14 @@ def open_source(
       ValueError: if the spec is none of these, or TFDS knows no such dataset or split.
     """
     kind, _, rest = spec.partition(":")
-    if not (kind in ("folder", "tfds", "tfds-dir", "tfrecord") and rest) and kind not in _EMBEDDED:
+    if not (kind in ("folder", "tfds", "tfds-dir", "tfrecord", "idx") and rest) and kind not in _EMBEDDED:
         rule = str(open_source.__doc__).split("\n")[0].removeprefix("Opens ")
         raise ValueError(f"source: must be {rule.rstrip('.')}, got {spec!r}")
     if kind == "folder":
         return sources.from_folder(rest), _stem(Path(rest).resolve().name), 3
+    if kind == "idx":
+        paths = rest.split(",")
+        return sources.from_idx(*paths[:2]), _stem("idx"), 1
     if kind == "tfrecord":
         names = ("id", label) if label else ("id",)
         features = {name: tf.io.FixedLenFeature([], tf.int64) for name in names}

@@ -8,6 +8,7 @@ shuffled and a run can start anywhere. A stream is read from front to back.
 """
 
 import dataclasses
+import gzip
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,38 @@ def from_arrays(
         size=len(images),
         record=lambda index: {name: tensor[index] for name, tensor in tensors.items()},
     )
+
+
+def from_idx(images: str | Path, labels: str | Path | None = None) -> Source:
+    """Images in IDX files, as MNIST and its relatives come; ids are the places in the file.
+
+    Source of the format: LeCun, "The MNIST database", http://yann.lecun.com/exdb/mnist.
+
+    Args:
+      images: an IDX file of bytes, [N, H, W] or [N, H, W, C], perhaps gzipped.
+      labels: an IDX file of N bytes.
+
+    Raises:
+      FileNotFoundError: if there is no such file.
+      ValueError: if a file is no IDX file of bytes or not as long as it says; and see `from_arrays`.
+    """
+    pixels = _read_idx(Path(images))
+    pixels = pixels[..., None] if pixels.ndim == 3 else pixels
+    source = from_arrays(pixels, None if labels is None else _read_idx(Path(labels)).astype(np.int64))
+    return dataclasses.replace(source, name=f"idx {images}")
+
+
+def _read_idx(path: Path) -> np.ndarray:
+    contents = path.read_bytes()
+    if contents[:2] == b"\x1f\x8b":
+        contents = gzip.decompress(contents)
+    start = 4 + 4 * contents[3] if contents[:3] == b"\0\0\x08" and len(contents) > 3 else 0
+    if not 4 < start <= len(contents):
+        raise ValueError(f"{path}: must be an IDX file of bytes, got one that starts {contents[:4]!r}")
+    shape, data = np.frombuffer(contents[4:start], ">u4").astype(int), contents[start:]
+    if len(data) != np.prod(shape):
+        raise ValueError(f"{path}: must hold {np.prod(shape)} bytes as its header says, got {len(data)}")
+    return np.frombuffer(data, np.uint8).reshape(shape)
 
 
 def from_folder(folder: str | Path, *, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> Source:

@@ -119,6 +119,16 @@ def test_stateless_functions_take_the_image_first(name):
 
 
 def test_the_commands_can_be_run():
-    for script in ("demo", "test", "demo.py", "preview.py", "build.py", "verify.py", "bench.py", "peers.py"):
+    for script in (
+        "demo",
+        "test",
+        "demo.py",
+        "preview.py",
+        "build.py",
+        "verify.py",
+        "bench.py",
+        "bench_jpeg.py",
+        "peers.py",
+    ):
         assert (ROOT / "scripts" / script).stat().st_mode & 0o111
     assert Path(ROOT / ".ci" / "run").stat().st_mode & 0o111

@@ -1,5 +1,6 @@
 """Sources: every kind gives the same ids and pixels, and refuses what it cannot read."""
 
+import gzip
 import io
 
 import numpy as np
@@ -151,6 +152,26 @@ def test_arrays_keep_labels_and_features():
     assert np.array_equal(batch["label"], np.arange(COUNT) % 4)
     assert np.array_equal(batch["weight"], np.linspace(0, 1, COUNT))
     assert np.array_equal(batch["image"], AUG(pictures(), np.arange(COUNT), 0))
+
+
+def test_idx_files(tmp_path):
+    """Written byte by byte, as the format's page says: 0, 0, 8 for bytes, rank, sizes, data."""
+    pixels, labels = pictures()[..., 0], np.arange(COUNT, dtype=np.uint8)
+    header = b"\0\0\x08\x03" + b"".join(n.to_bytes(4, "big") for n in pixels.shape)
+    (tmp_path / "images.gz").write_bytes(gzip.compress(header + pixels.tobytes()))
+    (tmp_path / "labels").write_bytes(b"\0\0\x08\x01" + COUNT.to_bytes(4, "big") + labels.tobytes())
+    source = pl.from_idx(tmp_path / "images.gz", tmp_path / "labels")
+    records = list(source.dataset())
+    assert [int(r["id"]) for r in records] == [int(r["label"]) for r in records] == list(range(COUNT))
+    assert np.array_equal([r["image"][..., 0] for r in records], pixels)
+    for name, contents, message in (
+        ("text", b"some text", "must be an IDX file of bytes"),
+        ("short", header + pixels.tobytes()[:-1], "as its header says"),
+        ("header", header[:6], "must be an IDX file of bytes"),
+    ):
+        (tmp_path / name).write_bytes(contents)
+        with pytest.raises(ValueError, match=message):
+            pl.from_idx(tmp_path / name)
 
 
 @pytest.mark.parametrize(
