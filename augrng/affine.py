@@ -4,7 +4,7 @@ A map is int64[..., 2, 3], fixed-point with `fixed.FRACTION` bits: source = A @ 
 being (source x, source y) and the columns (x, y, 1). Positions are in pixels from the top left corner
 of the image, so pixel i covers [i, i + 1) and its centre is at i + 1/2.
 
-  identity, translate, resize, flip, rotate  build maps
+  translate, resize, flip, rotate  build maps
   compose :: outer -> inner -> the map p -> outer(inner(p))
   move    :: map -> points -> points
 
@@ -24,10 +24,6 @@ def from_rows(a: Any, b: Any, tx: Any, c: Any, d: Any, ty: Any) -> tf.Tensor:
     zero = sum(tf.zeros_like(entry) for entry in entries)
     flat = tf.stack([entry + zero for entry in entries], -1)
     return tf.reshape(flat, tf.concat([tf.shape(flat)[:-1], [2, 3]], 0))
-
-
-def identity() -> tf.Tensor:
-    return translate(0, 0)
 
 
 def translate(left: Any, top: Any) -> tf.Tensor:

@@ -57,8 +57,9 @@ def make_dataset(
         "full" decodes all of it. The pixels differ only where the scale is not 1; see `pipelines.read`.
       channels: of decoded images: 3 for RGB, 1 for grey. Images that come as pixels keep theirs.
       max_pixels: encoded images whose header claims more are refused before memory is taken.
-      on_error: "raise" stops at an image that cannot be read, with its id and the cause; "skip" leaves it
-        out, and the examples that follow move up.
+      on_error: for encoded images that cannot be read, decoded, or are refused by the recipe: "raise" stops
+        with the id, "skip" leaves the example out, and those that follow move up. What TensorFlow said of
+        it goes to its log in both cases.
       skipped: with "skip": a file to which a line, id and cause with a tab between, is added for each
         example that was left out; without it they go to standard error. `skipped_ids` reads it.
       num_parallel_calls: how many examples are worked on at once.

@@ -42,7 +42,7 @@ def reader(
     """
     if aug.output_size is None:
         raise ValueError("aug: its output must have a fixed size; add a crop or a resize to the recipe")
-    plan = tf.function(functools.partial(_plan, aug), jit_compile=True, autograph=False)
+    plan = _compiled_plan(aug)
 
     def read(contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
         header = probe(contents)
@@ -71,6 +71,12 @@ def reader(
         return aug.render(image, map_)
 
     return read
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled_plan(aug: ar.Compose) -> Callable:
+    """`_plan` of a recipe as one program, compiled once however many datasets are made with it."""
+    return tf.function(functools.partial(_plan, aug), jit_compile=True, autograph=False)
 
 
 def _plan(

@@ -65,10 +65,25 @@ def test_composition_of_exact_maps_is_exact_and_associative(a, b, c):
     assert np.array_equal(left / fixed.ONE, exact[:2])
 
 
+@settings(max_examples=50, deadline=None)
+@given(pair=maps(), x=st.integers(-4096, 4096), y=st.integers(-4096, 4096))
+def test_moving_points_is_the_matrix_product(pair, x, y):
+    moved = affine.move(pair[0], tf.constant([x * fixed.ONE, y * fixed.ONE], tf.int64)).numpy() / fixed.ONE
+    assert np.abs(moved - (np.array(pair[1]) @ [x, y, 1])[:2]).max() < 1 / 512
+
+
+@settings(max_examples=50, deadline=None)
+@given(size=sizes, target=sizes)
+def test_resize_spreads_the_whole_image(size, target):
+    map_ = affine.resize(tf.constant(size, tf.int64), *target)
+    matrix = [[size[1] / target[1], 0, 0], [0, size[0] / target[0], 0], [0, 0, 1]]
+    assert position_error(map_, matrix) < 1 / 1024
+
+
 def test_batches_broadcast():
     size = tf.constant([[4, 6], [8, 10]], tf.int64)
     batch = affine.compose(affine.translate(1, 2), affine.rotate(size, tf.constant([5, 6], tf.int64)))
     assert batch.shape == (2, 2, 3)
     alone = affine.compose(affine.translate(1, 2), affine.rotate(size[1], tf.constant(6, tf.int64)))
     assert np.array_equal(batch[1], alone)
-    assert affine.identity().shape == (2, 3)
+    assert affine.translate(0, 0).shape == (2, 3)
