@@ -216,20 +216,14 @@ class Compose:
         """Height and width of what comes out, or None if they depend on the image's."""
         return self._chain.fixed_size
 
-    def check(self, ids: Any, sizes: Any) -> tf.Tensor:
-        """Refuses sizes that a transform cannot take.
+    @property
+    def rules(self) -> list[str]:
+        """What the transforms ask of an image's size, in words; see `first_broken`."""
+        return self._chain.rules
 
-        Args:
-          ids: int64[B], named in errors.
-          sizes: int64[B, 2], height and width of the images.
-
-        Returns:
-          `sizes`, to be used in their place: a graph then runs the check.
-
-        Raises:
-          ValueError: if a size is refused; in a graph tf.errors.InvalidArgumentError when it runs.
-        """
-        return self._chain.check(arguments.integers(sizes, "sizes"), arguments.integers(ids, "ids"))
+    def first_broken(self, sizes: tf.Tensor) -> tf.Tensor:
+        """Which rule sizes int64[B, 2] break first: int64[B] places in `rules`, its length for none."""
+        return self._chain.first_broken(sizes)
 
     def plan(self, ids: Any, epoch: Any, sizes: Any) -> tf.Tensor:
         """The composed map of each example: for readers that decode only what will be read.
@@ -237,7 +231,7 @@ class Compose:
         Args:
           ids: int64[B].
           epoch: int64[] or int64[B].
-          sizes: int64[B, 2], height and width of the images; see `check`.
+          sizes: int64[B, 2], height and width of the images; see `first_broken`.
 
         Returns:
           int64[B, 2, 3], from output to source positions, with 24 fraction bits; see `affine`.

@@ -82,18 +82,17 @@ def warp(
     """
     fill = _fill(sampling, pixels.dtype, pixels.shape[-1])
     source = _Source(pixels, sizes, offsets, fill, sampling.fill_mode)
-    x, y = _positions(maps, height, width)
+    parts = _position_parts(maps, height, width)
 
     def nearest() -> tf.Tensor:
-        half = 1 << (_POSITION_BITS - 1)
-        return source.tap(_shift(x + half, _POSITION_BITS), _shift(y + half, _POSITION_BITS))
+        x, y = (column + row + (1 << (_POSITION_BITS - 1)) for column, row in parts)
+        return source.tap(_shift(x, _POSITION_BITS), _shift(y, _POSITION_BITS))
 
     def bilinear() -> tf.Tensor:
         half = 1 << (_POSITION_BITS - _WEIGHT_BITS - 1)
-        left, top = _shift(x + half, _POSITION_BITS), _shift(y + half, _POSITION_BITS)
-        weights = [
-            _shift(v + half, _POSITION_BITS - _WEIGHT_BITS) & ((1 << _WEIGHT_BITS) - 1) for v in (x, y)
-        ]
+        x, y = (column + row + half for column, row in parts)
+        left, top = _shift(x, _POSITION_BITS), _shift(y, _POSITION_BITS)
+        weights = [_shift(v, _POSITION_BITS - _WEIGHT_BITS) & ((1 << _WEIGHT_BITS) - 1) for v in (x, y)]
         return source.blend([source.tap(left + dx, top + dy) for dy in (0, 1) for dx in (0, 1)], weights)
 
     if sampling.interpolation == "nearest":
@@ -111,13 +110,16 @@ def _moves_whole_pixels(maps: tf.Tensor) -> tf.Tensor:
     return turns & tf.reduce_all(tf.equal(centers & (2 * fixed.ONE - 1), 0), -1)
 
 
-def _positions(
+def _position_parts(
     maps: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Source x and y of each output pixel's centre, less 1/2, int32[B, height, width].
+) -> list[tuple[tf.Tensor, tf.Tensor]]:
+    """What a column and a row add to the source x, and to the source y, of output pixels' centres, less 1/2.
 
     With X = 2x + 1 - width and Y = 2y + 1 - height, twice the position is a X + b Y + (a width +
     b height + 2 t - 1). Measured from the output's centre the two parts stay small.
+
+    Returns:
+      For x and for y: int32[B, 1, width] and int32[B, height, 1].
     """
     height, width = (tf.cast(side, tf.int64) for side in (height, width))
     columns = 2 * tf.range(width, dtype=tf.int64) + (1 - width)
@@ -127,12 +129,12 @@ def _positions(
         rounded = fixed.shift_round(doubled, fixed.FRACTION + 1 - _POSITION_BITS)
         return tf.cast(tf.clip_by_value(rounded, -_POSITION_LIMIT, _POSITION_LIMIT), tf.int32)
 
-    def coordinate(row: int) -> tf.Tensor:
-        a, b, t = (maps[:, row, column, None] for column in range(3))
+    def coordinate(axis: int) -> tuple[tf.Tensor, tf.Tensor]:
+        a, b, t = (maps[:, axis, entry, None] for entry in range(3))
         center = a * width + b * height + 2 * t - fixed.ONE
-        return part(a * columns)[:, None, :] + part(b * rows + center)[:, :, None]
+        return part(a * columns)[:, None, :], part(b * rows + center)[:, :, None]
 
-    return coordinate(0), coordinate(1)
+    return [coordinate(0), coordinate(1)]
 
 
 class _Source:

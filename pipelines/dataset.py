@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 
 import augrng as ar
 from pipelines.decode import MAX_PIXELS
-from pipelines.guard import guarded
+from pipelines.guard import each, guarded
 from pipelines.order import Order, ordered
-from pipelines.read import reader
+from pipelines.read import Reader
 from pipelines.sources import Record, Source
+
+_CHUNK = 64  # encoded images worked on together
+_MAX_CHUNK = 256  # batches up to here are worked on as they are
 
 
 def make_dataset(
@@ -61,7 +63,8 @@ def make_dataset(
         with the id, "skip" leaves the example out, and those that follow move up. What TensorFlow said of
         it goes to its log in both cases.
       skipped: with "skip": a file to which a line, id and cause with a tab between, is added for each
-        example that was left out; without it they go to standard error. `skipped_ids` reads it.
+        example that was left out, about in their order; without it they go to standard error. `skipped_ids`
+        reads it.
       num_parallel_calls: how many examples are worked on at once.
 
     Returns:
@@ -80,41 +83,64 @@ def make_dataset(
         raise ValueError(f'decode: must be "partial" or "full", got {decode!r}')
     if on_error not in ("raise", "skip"):
         raise ValueError(f'on_error: must be "raise" or "skip", got {on_error!r}')
+    if aug.output_size is None:
+        raise ValueError("aug: its output must have a fixed size; add a crop or a resize to the recipe")
+
+    def augment(record: Record) -> Record:
+        return {**record, "image": aug(record["image"], record["id"], record["epoch"])}
+
     order = Order(
         epochs=epochs, seed=seed, shuffle=shuffle, buffer=shuffle_buffer,
         host=host, hosts=hosts, start=start_step * batch_size,
     )  # fmt: skip
-    augment = _augmenter(aug, partial=decode == "partial", channels=channels, max_pixels=max_pixels)
-    records = ordered(source, order)
-    image = records.map(source.load).element_spec["image"]
     local = batch_size // hosts
+    image = ordered(source, order).map(source.load).element_spec["image"]
     if image.dtype == tf.string:
+        chunk = local if local <= _MAX_CHUNK else _CHUNK
+        reader = Reader(aug, partial=decode == "partial", channels=channels, max_pixels=max_pixels)
+        together, alone = _work(source, reader, chunk)
         examples = guarded(
-            records, lambda record: augment(source.load(record)), on_error, skipped, num_parallel_calls
-        )
-        batches = examples.batch(local, drop_remainder=drop_remainder)
+            ordered(source, order, chunk), together, alone,
+            on_error=on_error, skipped=skipped, num_parallel_calls=num_parallel_calls,
+        )  # fmt: skip
+        batches = examples.rebatch(local, drop_remainder=drop_remainder)
     elif image.shape.is_fully_defined():  # pixels of one size: the whole batch in one program
-        batches = records.batch(local, drop_remainder=drop_remainder).map(augment, num_parallel_calls)
+        batches = ordered(source, order, local).map(augment, num_parallel_calls)
+        batches = batches.rebatch(local, drop_remainder=True) if drop_remainder else batches
     else:
-        batches = records.map(augment, num_parallel_calls).batch(local, drop_remainder=drop_remainder)
+        batches = ordered(source, order).map(augment, num_parallel_calls)
+        batches = batches.batch(local, drop_remainder=drop_remainder)
     return batches.prefetch(tf.data.AUTOTUNE)
 
 
 def skipped_ids(path: str | Path) -> list[int]:
-    """The ids in a file that `make_dataset(..., on_error="skip", skipped=path)` wrote, in order."""
+    """The ids in a file that `make_dataset(..., on_error="skip", skipped=path)` wrote."""
     file = Path(path)
     return [int(line.split("\t")[0]) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def _augmenter(
-    aug: ar.Compose, *, partial: bool, channels: int, max_pixels: int
-) -> Callable[[Record], Record]:
-    read = reader(aug, partial=partial, channels=channels, max_pixels=max_pixels)
+def _work(
+    source: Source, reader: Reader, chunk: int
+) -> tuple[Callable[[Record], Record], Callable[[Record], Record]]:
+    """What reads and augments a batch of at most `chunk` records, and what does it for one."""
 
-    def augment(record: Record) -> Record:
-        image: Any = record["image"]
-        if image.dtype == tf.string:
-            return {**record, "image": read(image, record["id"], record["epoch"])}
-        return {**record, "image": aug(image, record["id"], record["epoch"])}
+    def load(record: Record) -> dict[str, tf.Tensor]:
+        loaded = source.load(record)
+        return {name: value for name, value in loaded.items() if value is not record.get(name)}
 
-    return augment
+    def prepare(record: Record) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        added = load(record)
+        return added, reader.facts({**record, **added}["image"])
+
+    def together(batch: Record) -> Record:
+        added, facts = each(prepare, batch)
+        batch = {**batch, **added}
+        contents = batch["image"]
+        plans = reader.plan(contents, facts, batch["id"], batch["epoch"], most=chunk)
+        return {**batch, "image": each(reader.pixels, contents, plans)}
+
+    def alone(record: Record) -> Record:
+        record = {**record, **load(record)}
+        return {**record, "image": reader(record["image"], record["id"], record["epoch"])}
+
+    return together, alone

@@ -76,13 +76,20 @@ def decode(
         raise ValueError(f"channels: must be 1 (grey) or 3 (RGB), got {channels}")
     header = probe(contents)
     checked = refuse_unless(contents, header, max_pixels)
-    image = tf.cond(
-        header.format == JPEG,
-        lambda: tf.io.decode_jpeg(checked, channels=channels, dct_method=_DCT),
-        lambda: _decode_other(checked, header.format, channels),
-    )
+    image = decode_stored(checked, header.format, channels)
     if orientation:
         image = tf.cond(header.orientation > 1, lambda: upright(image, header.orientation), lambda: image)
+    image.set_shape([None, None, channels])
+    return image
+
+
+def decode_stored(contents: tf.Tensor, format_: tf.Tensor, channels: int) -> tf.Tensor:
+    """`decode` of an image whose format is known and whose size was checked, as it is stored."""
+    image = tf.cond(
+        format_ == JPEG,
+        lambda: tf.io.decode_jpeg(contents, channels=channels, dct_method=_DCT),
+        lambda: _decode_other(contents, format_, channels),
+    )
     image.set_shape([None, None, channels])
     return image
 
@@ -116,30 +123,24 @@ def decode_window(
     if isinstance(ratio, int) and ratio not in RATIOS:
         raise ValueError(f"ratio: must be one of {RATIOS}, got {ratio}")
     top, left, height, width, scale = (tf.cast(x, tf.int32) for x in (top, left, height, width, ratio))
-    sides = -(-tf.io.extract_jpeg_shape(contents)[:2] // scale)
-    first = tf.maximum(tf.stack([top, left]) // scale, 0)
-    last = tf.minimum(-(-tf.stack([top + height, left + width]) // scale), sides)
-    # Smooth chroma upsampling takes a cut for the image's edge, which spoils the outermost column, and is not
-    # used at all for two columns: two more on each side keep both away.
-    margin = tf.constant([0, 2])
-    start, stop = tf.maximum(first - margin, 0), tf.minimum(last + margin, sides)
-    contents = _require(
+    stored = tf.io.extract_jpeg_shape(contents)[:2]
+    first, last, start, stop = covering(
+        tf.stack([top, left]), tf.stack([top + height, left + width]), scale, stored
+    )
+    contents = require(
         contents,
         tf.reduce_all(first < last),
         ["decode_window: no pixel in the window (top, left, height, width)", top, left, height, width],
     )
 
-    def decode_at(static_ratio: int) -> tf.Tensor:
-        window = tf.concat([start, stop - start], axis=0)
-        return tf.io.decode_and_crop_jpeg(contents, window, channels, ratio=static_ratio, dct_method=_DCT)
-
+    part = tf.concat([start, stop - start], axis=0)
     if isinstance(ratio, int):
-        image = decode_at(ratio)
+        image = decode_cells(contents, part, ratio, channels)
     else:
         is_choice = tf.constant(RATIOS) == scale
         message = ["decode_window: ratio must be 1, 2, 4 or 8, got", scale]
-        contents = _require(contents, tf.reduce_any(is_choice), message)
-        branches = [functools.partial(decode_at, choice) for choice in RATIOS]
+        contents = require(contents, tf.reduce_any(is_choice), message)
+        branches = [functools.partial(decode_cells, contents, part, choice, channels) for choice in RATIOS]
         image = tf.switch_case(tf.argmax(is_choice, output_type=tf.int32), branches)
     cut = first[1] - start[1]
     image = image[:, cut : cut + last[1] - first[1]]
@@ -147,16 +148,44 @@ def decode_window(
     return Window(image, first[0] * scale, first[1] * scale, scale)
 
 
+def covering(
+    low: tf.Tensor, high: tf.Tensor, ratio: tf.Tensor, stored: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The reduced pixels of a JPEG that cover source positions [low, high), and those to decode for them.
+
+    Smooth chroma upsampling takes a cut for the image's edge, which spoils the outermost column, and is not
+    used at all for two columns; so two more on each side are decoded, which keeps both away.
+
+    Args:
+      low: integers [..., 2], first row and column.
+      high: integers [..., 2], last row and column, plus 1.
+      ratio: source pixels per reduced pixel; broadcasts against the others.
+      stored: integers [..., 2], height and width of the JPEG.
+
+    Returns:
+      first, last (exclusive), start, stop (exclusive), each [..., 2]: the pixels asked for, and to decode.
+    """
+    sides = -(-stored // ratio)
+    first, last = tf.maximum(low // ratio, 0), tf.minimum(-(-high // ratio), sides)
+    margin = tf.constant([0, 2], sides.dtype)
+    return first, last, tf.maximum(first - margin, 0), tf.minimum(last + margin, sides)
+
+
+def decode_cells(contents: tf.Tensor, cells: tf.Tensor, ratio: int, channels: int) -> tf.Tensor:
+    """Decodes (top, left, height, width) of a JPEG reduced `ratio` times, in reduced pixels."""
+    return tf.io.decode_and_crop_jpeg(contents, cells, channels, ratio=ratio, dct_method=_DCT)
+
+
 def refuse_unless(contents: tf.Tensor, header: Header, max_pixels: int) -> tf.Tensor:
     """`contents`, to be had only if the header is that of an image of an allowed size."""
-    known = _require(
+    known = require(
         contents,
         header.format != UNKNOWN,
         # As numbers: TensorFlow cannot raise a message that is not UTF-8.
         ["decode: not a JPEG, PNG, GIF, BMP or WebP image; its first bytes are", bytes_at(contents, 0, 8)],
     )
     pixels = tf.cast(header.height, tf.int64) * tf.cast(header.width, tf.int64)
-    return _require(
+    return require(
         known,
         (header.height > 0) & (header.width > 0) & (pixels <= max_pixels),
         ["decode: height and width", header.height, header.width, "must hold 1 to max_pixels =", max_pixels],
@@ -175,7 +204,7 @@ def upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     return tf.raw_ops.Reverse(tensor=image, dims=tf.concat([flags[1:], [False]], axis=0))
 
 
-def _require(contents: tf.Tensor, condition: tf.Tensor, message: list[Any]) -> tf.Tensor:
+def require(contents: tf.Tensor, condition: tf.Tensor, message: list[Any]) -> tf.Tensor:
     """`contents`, to be had only if the condition holds."""
     check = tf.debugging.Assert(condition, message, summarize=8)
     with tf.control_dependencies([] if check is None else [check]):  # None when run eagerly

@@ -1,9 +1,9 @@
-"""Maps a function over records such that one that fails stops the run with its id, or is left out.
+"""Works on chunks of records such that one that fails stops the run with its id, or is left out.
 
 TensorFlow's error of a failing map does not say which example it was, and `ignore_errors` leaves examples
-out without a word. So records are worked on in chunks, each a small dataset of its own in which they are
-numbered: after the map a gap in the numbers tells which failed. What TensorFlow said of it goes to its
-log. Errors of the records themselves (a corrupt TFRecord) are not touched, and always stop the run.
+out without a word. So a chunk is worked on as a whole, and if that fails, again one by one: numbered, so
+that a gap in the numbers tells which failed. What TensorFlow said of it goes to its log. Errors of the
+records themselves (a corrupt TFRecord) are not touched, and always stop the run.
 """
 
 import os
@@ -14,83 +14,130 @@ from typing import Any
 
 import tensorflow as tf
 
-from pipelines.sources import Record
-
-_CHUNK = 64  # making a dataset takes 1 ms: one for each record would double the time
 _WHY = "cannot be read, is truncated or corrupt, or is refused by the recipe (TensorFlow's log says which)"
+_AT_ONCE = 2  # chunks: one alone leaves cores idle at its start and end; each uses all of them
 
 
 def guarded(
-    records: tf.data.Dataset,
-    function: Callable[[Record], Record],
+    chunks: tf.data.Dataset,
+    together: Callable[[Any], Any],
+    alone: Callable[[Any], Any],
+    *,
     on_error: str,
     skipped: str | Path | None,
     num_parallel_calls: int,
 ) -> tf.data.Dataset:
-    """`records.map(function)` in order, in which a record that fails is dealt with.
+    """`chunks.map(together)`, minding failures.
 
     Args:
-      records: dicts with "id", int64[].
-      function: from a record to a record whose "image" has a known shape.
+      chunks: batches of records, dicts with "id", int64[N].
+      together: makes a batch of results, or fails if one record fails.
+      alone: makes one record's result; the same for each as `together`.
       on_error: "raise" or "skip"; see `pipelines.make_dataset`.
       skipped: a file for the ids that were skipped, or None for standard error.
       num_parallel_calls: how many chunks at once, or `tf.data.AUTOTUNE`.
 
     Returns:
-      The dataset of results.
+      The batches of results, in the order of `chunks`; what failed is missing in its batch.
     """
-    spec = records.map(function).element_spec
-    deal = _stop if on_error == "raise" else _reporter(skipped)
 
     def work(chunk: Any) -> tf.data.Dataset:
-        ids = chunk["id"]
-        count = tf.shape(ids, tf.int64)[0]
-
-        def result(number: tf.Tensor) -> tuple[tf.Tensor, Record]:
-            return number, function(tf.nest.map_structure(lambda values: values[number], chunk))
-
-        def dealt(expected: tf.Tensor, result: tuple[tf.Tensor, Record]) -> tuple[tf.Tensor, tuple]:
-            number, record = result
-            with tf.control_dependencies([deal(ids[expected:number])]):
-                return number + 1, (tf.identity(number), record)
-
-        results = tf.data.Dataset.range(count).map(result).ignore_errors(log_warning=True)
-        end = tf.data.Dataset.from_tensors(count).map(lambda number: (number, _placeholder(spec)))
-        marked = results.concatenate(end).scan(tf.constant(0, tf.int64), dealt)
-        return marked.filter(lambda number, _: number < count).map(lambda _, record: record)
+        whole = tf.data.Dataset.from_tensors(chunk).map(together).ignore_errors()
+        # `take` comes to the second only if the first gave nothing.
+        return whole.concatenate(_one_by_one(chunk, alone, on_error, skipped)).take(1)
 
     automatic = num_parallel_calls == tf.data.AUTOTUNE
-    return records.ragged_batch(_CHUNK).interleave(
-        work,
-        cycle_length=2 * (os.cpu_count() or 1) if automatic else num_parallel_calls,
-        block_length=_CHUNK,
-        num_parallel_calls=num_parallel_calls,
-        deterministic=True,
+    at_once = _AT_ONCE if automatic else num_parallel_calls
+    return chunks.interleave(work, at_once, num_parallel_calls=at_once, deterministic=True)
+
+
+def each(function: Callable[..., Any], *arguments: Any) -> Any:
+    """`function` of each row of batches, on all cores, stacked again.
+
+    Args:
+      function: from one row of each argument to a tensor, or a list of tensors, of known shapes.
+      arguments: structures of tensors [N, ...]; rows of ragged tensors are tensors.
+
+    Returns:
+      A tensor [N, ...], or a list of them.
+    """
+    parts = tf.nest.flatten(arguments)
+    ragged = [isinstance(part, tf.RaggedTensor) for part in parts]
+    dense = [part for part, is_ragged in zip(parts, ragged, strict=True) if not is_ragged]
+    numbers = tf.range(tf.shape(dense[0])[0])
+
+    def of_row(number: tf.Tensor, *row: tf.Tensor) -> Any:
+        given = iter(row)
+        values = [part[number] if r else next(given) for part, r in zip(parts, ragged, strict=True)]
+        return function(*tf.nest.pack_sequence_as(arguments, values))
+
+    specs = [tf.TensorSpec(part.shape[1:], part.dtype) for part in (numbers, *dense)]
+    traced = tf.function(of_row, autograph=False).get_concrete_function(*specs)
+    made = tf.nest.flatten(traced.structured_outputs)
+    found = tf.raw_ops.MapDefun(
+        arguments=[numbers, *dense],
+        captured_inputs=traced.captured_inputs,
+        output_types=[one.dtype for one in made],
+        output_shapes=[one.shape for one in made],
+        f=traced,
+        max_intra_op_parallelism=1,
     )
+    return tf.nest.pack_sequence_as(traced.structured_outputs, found)
 
 
-def _stop(missing: tf.Tensor) -> tf.Operation:
-    return tf.debugging.Assert(tf.equal(tf.size(missing), 0), ["the example with id", missing[:1], _WHY])
+def _one_by_one(
+    chunk: Any, alone: Callable[[Any], Any], on_error: str, skipped: str | Path | None
+) -> tf.data.Dataset:
+    """A batch of the results of those records that do not fail."""
+    ids = chunk["id"]
+    count = tf.size(ids, tf.int64)
+
+    def result(number: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        return number, alone(tf.nest.map_structure(lambda part: part[number], chunk))
+
+    results = tf.data.Dataset.range(count).map(result).ignore_errors(log_warning=True)
+    checked = _stopped(results, ids) if on_error == "raise" else _reported(results, ids, skipped)
+    return checked.ragged_batch(tf.maximum(count, 1))
 
 
-def _reporter(skipped: str | Path | None) -> Callable[[tf.Tensor], tf.Operation]:
-    """Writes down what is missing, and goes on."""
+def _stopped(results: tf.data.Dataset, ids: tf.Tensor) -> tf.data.Dataset:
+    """The results, or an error at the first gap in their numbers."""
+    count = tf.size(ids, tf.int64)
+
+    def checked(expected: tf.Tensor, element: tuple[tf.Tensor, Any]) -> tuple[tf.Tensor, Any]:
+        number, result = element
+        missing = ids[expected:number][:1]
+        check = tf.debugging.Assert(tf.equal(number, expected), ["the example with id", missing, _WHY])
+        with tf.control_dependencies([check]):
+            return expected + 1, tf.nest.map_structure(tf.identity, result)
+
+    # If nothing failed, `take` stops before the end mark.
+    return _with_end(results, count).scan(tf.constant(0, tf.int64), checked).take(count)
+
+
+def _reported(results: tf.data.Dataset, ids: tf.Tensor, skipped: str | Path | None) -> tf.data.Dataset:
+    """The results; the ids at gaps in their numbers are written down."""
     stream = sys.stderr if skipped is None else "file://" + os.path.abspath(skipped)
     prefix = "skipped example " if skipped is None else ""
+    count = tf.size(ids, tf.int64)
 
-    def report(missing: tf.Tensor) -> tf.Operation:
+    def noted(expected: tf.Tensor, element: tuple[tf.Tensor, Any]) -> tuple[tf.Tensor, Any]:
+        number, result = element
+        missing = ids[expected:number]
         lines = tf.strings.join([prefix, tf.strings.as_string(missing), f"\t{_WHY}\n"])
 
         def write() -> tf.Operation:
             return tf.print(tf.strings.reduce_join(lines), output_stream=stream, end="")
 
-        return tf.cond(tf.size(missing) > 0, write, tf.no_op)
+        with tf.control_dependencies([tf.cond(tf.size(missing) > 0, write, tf.no_op)]):
+            return number + 1, (tf.identity(number), result)
 
-    return report
+    marked = _with_end(results, count).scan(tf.constant(0, tf.int64), noted)
+    return marked.filter(lambda number, _: number < count).map(lambda _, result: result)
 
 
-def _placeholder(spec: Record) -> Record:
-    """What stands at the end of a chunk, of the structure of a result."""
+def _with_end(results: tf.data.Dataset, count: tf.Tensor) -> tf.data.Dataset:
+    """The results, and an end mark of the same structure with the number `count`."""
 
     def empty(feature: Any) -> Any:
         shape = [side or 0 for side in feature.shape]
@@ -100,4 +147,6 @@ def _placeholder(spec: Record) -> Record:
             )
         return tf.zeros(shape, feature.dtype)
 
-    return tf.nest.map_structure(empty, spec)
+    _, spec = results.element_spec
+    end = tf.data.Dataset.from_tensors(count)
+    return results.concatenate(end.map(lambda number: (number, tf.nest.map_structure(empty, spec))))

@@ -17,6 +17,8 @@ import tensorflow as tf
 import augrng as ar
 from pipelines.sources import Record, Source
 
+_CHUNK = 256  # records made at once where they are asked for one by one
+
 
 @dataclasses.dataclass(frozen=True)
 class Order:
@@ -54,17 +56,25 @@ class Order:
             raise ValueError(f"start: must be a multiple of hosts={self.hosts}, at least 0, got {self.start}")
 
 
-def ordered(source: Source, order: Order) -> tf.data.Dataset:
+def ordered(source: Source, order: Order, chunk: int | None = None) -> tf.data.Dataset:
     """The records of a run in order, each with its "epoch", int64[].
+
+    Args:
+      source: of the records.
+      order: of the run.
+      chunk: how many records to give at a time, as batches in which features of unknown shape are ragged;
+        by default one by one.
 
     Raises:
       ValueError: if a source with random access is empty.
       RuntimeError: if there is no seed under `enable_op_determinism()` and the order is shuffled.
     """
     pair = ar.get_seed(order.seed) if order.shuffle else (0, 0)
-    if source.record is not None:
-        return _random_access(source, order, pair)
-    return _stream(source, order, pair)
+    if source.records is not None:
+        chunks = _random_access(source, order, pair, chunk or _CHUNK)
+        return chunks if chunk else chunks.unbatch()
+    records = _stream(source, order, pair)
+    return records.ragged_batch(chunk) if chunk else records
 
 
 def epoch_seed(pair: tuple[int, int], epoch: tf.Tensor) -> tf.Tensor:
@@ -77,23 +87,31 @@ def epoch_seed(pair: tuple[int, int], epoch: tf.Tensor) -> tf.Tensor:
     return tf.random.stateless_uniform([2], seed, minval=None, maxval=None, dtype=tf.uint32, alg="philox")
 
 
-def _random_access(source: Source, order: Order, pair: tuple[int, int]) -> tf.data.Dataset:
+def _random_access(source: Source, order: Order, pair: tuple[int, int], chunk: int) -> tf.data.Dataset:
     assert source.size is not None
-    assert source.record is not None
+    assert source.records is not None
     if source.size < 1:
         raise ValueError(f"source: must hold at least one record, {source.name} holds none")
-    record, size = source.record, source.size
+    records, size = source.records, source.size
     end = tf.int64.max if order.epochs is None else order.epochs * size
 
-    def at(position: tf.Tensor) -> Record:
-        epoch, index = position // size, position % size
+    def shuffled(indices: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
+        last = tf.constant(size - 1, tf.int64)
+        return tf.random.experimental.index_shuffle(indices, epoch_seed(pair, epoch), last)
+
+    def at(positions: tf.Tensor) -> Record:
+        epochs, indices = positions // size, positions % size
         if order.shuffle:
-            seed = epoch_seed(pair, epoch)
-            index = tf.random.experimental.index_shuffle(index, seed, tf.constant(size - 1, tf.int64))
-        return {**record(index), "epoch": epoch}
+            # Every index in the order of every epoch met here; one or two, unless the source is small.
+            # (`index_shuffle` takes a seed for each index by its docstring, but fails on it.)
+            met = tf.range(epochs[0], epochs[-1] + 1)
+            spec = tf.TensorSpec([None], tf.int64)
+            orders = tf.map_fn(lambda epoch: shuffled(indices, epoch), met, fn_output_signature=spec)
+            indices = tf.gather(tf.transpose(orders), epochs - epochs[0], batch_dims=1)
+        return {**records(indices), "epoch": epochs}
 
     positions = tf.data.Dataset.range(order.start + order.host, end, order.hosts)
-    return positions.map(at, num_parallel_calls=tf.data.AUTOTUNE)
+    return positions.batch(chunk).map(at, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def _stream(source: Source, order: Order, pair: tuple[int, int]) -> tf.data.Dataset:

@@ -6,25 +6,64 @@ resolution, and sampled once. A turn that EXIF asks for is a part of the map.
 
 At scale 1 these are the pixels of a full decode, bit for bit. At the smaller scales the JPEG's own
 transform reduces, where a full decode is reduced by means of pixels (see `augrng.pyramid`).
+
+The arithmetic between header and decoding is one program, which costs the same for one image and for many:
+
+  facts  :: contents -> facts, of one image; may fail
+  plan   :: contents [N] -> facts [N] -> ids [N] -> epochs [N] -> plans [N]
+  pixels :: contents -> plan -> augmented image, of one image; may fail
 """
 
 import functools
 from collections.abc import Callable
+from typing import NamedTuple
 
 import tensorflow as tf
 
 import augrng as ar
 from augrng import affine, fixed, pyramid
-from pipelines.decode import MAX_PIXELS, decode, decode_window, refuse_unless, upright_flags
-from pipelines.header import JPEG, probe
+from pipelines.decode import (
+    MAX_PIXELS,
+    RATIOS,
+    covering,
+    decode_cells,
+    decode_stored,
+    require,
+    upright_flags,
+)
+from pipelines.header import JPEG, UNKNOWN, first_bytes, header, jpeg_facts
 
 _SLACK = fixed.ONE // 64  # positions are exact to this
+_NOT_AN_IMAGE = "not a JPEG, PNG, GIF, BMP or WebP image"
+_TOO_LARGE = "height * width must lie in 1 to max_pixels = {}"
 
 
-def reader(
-    aug: ar.Compose, *, partial: bool = True, channels: int = 3, max_pixels: int = MAX_PIXELS
-) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Makes the function (contents, id, epoch) -> augmented image, for use inside `Dataset.map`.
+class Plan(NamedTuple):
+    """What is to be done with images, integers [N, ...].
+
+    Attributes:
+      map: int64[N, 2, 3], from output positions to those in the decoded cells.
+      cells: int32[N, 4], (top, left, height, width) to decode, in reduced pixels.
+      level: int32[N], log2 of the reduction.
+      choice: int32[N], 0 to decode the whole image, 1 + level to decode only the cells.
+      format: int32[N], see `header`.
+      size: int64[N, 2], height and width as the header says, upright.
+      refusal: int32[N], which rule is broken, or the number of rules.
+      head: int32[N, 8], the first bytes.
+    """
+
+    map: tf.Tensor
+    cells: tf.Tensor
+    level: tf.Tensor
+    choice: tf.Tensor
+    format: tf.Tensor
+    size: tf.Tensor
+    refusal: tf.Tensor
+    head: tf.Tensor
+
+
+class Reader:
+    """Reads encoded images through a recipe, inside `Dataset.map`; see the three functions above.
 
     Args:
       aug: a recipe whose output has a fixed size.
@@ -33,91 +72,149 @@ def reader(
       channels: 3 for RGB, 1 for grey.
       max_pixels: the largest height * width that is decoded; checked in the header before memory is taken.
 
-    Returns:
-      A function of a scalar string, an int64 scalar and an int64 scalar that returns uint8[height, width,
-      channels]. It raises InvalidArgumentError for what cannot be decoded or is refused by a transform.
-
     Raises:
       ValueError: if the recipe's output has no fixed size.
     """
-    if aug.output_size is None:
-        raise ValueError("aug: its output must have a fixed size; add a crop or a resize to the recipe")
-    plan = _compiled_plan(aug)
 
-    def read(contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
-        header = probe(contents)
-        contents = refuse_unless(contents, header, max_pixels)
-        stored = tf.cast(tf.stack([header.height, header.width]), tf.int64)
-        turned = tf.gather(upright_flags(), header.orientation)[0]
-        size = aug.check(id_[None], tf.where(turned, stored[::-1], stored)[None])
-        map_, level, window = plan(id_, epoch, size, stored, header.orientation)
+    def __init__(
+        self, aug: ar.Compose, *, partial: bool = True, channels: int = 3, max_pixels: int = MAX_PIXELS
+    ) -> None:
+        if aug.output_size is None:
+            raise ValueError("aug: its output must have a fixed size; add a crop or a resize to the recipe")
+        self.aug, self.channels, self.max_pixels = aug, channels, max_pixels
+        self._program = _compiled_plan(aug, partial, max_pixels)
 
-        def whole() -> tuple[tf.Tensor, tf.Tensor]:
-            image = decode(contents, channels=channels, max_pixels=max_pixels, orientation=False)
-            return pyramid.pick(image, level), map_
+    def __call__(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
+        """Reads one image.
 
-        def part() -> tuple[tf.Tensor, tf.Tensor]:
-            ratio = tf.bitwise.left_shift(tf.ones_like(level), level)
-            top, left, height, width = tf.unstack(window)
-            found = decode_window(contents, top, left, height, width, ratio, channels=channels)
-            shift = affine.translate(*(-(tf.cast(v, tf.int64) // ratio) for v in (found.left, found.top)))
-            return found.image, affine.compose(shift, map_)
+        Args:
+          contents: scalar string.
+          id_: int64 scalar.
+          epoch: int64 scalar.
 
+        Returns:
+          uint8[height, width, channels].
+
+        Raises:
+          InvalidArgumentError: if the image cannot be decoded or is refused by a transform.
+        """
+        facts = self.facts(contents)
+        plans = self.plan(contents[None], facts[None], id_[None], epoch[None], most=1)
+        return self.pixels(contents, Plan(*(part[0] for part in plans)))
+
+    def facts(self, contents: tf.Tensor) -> tf.Tensor:
+        """int32[3], what must be read from one image before its plan; see `header.jpeg_facts`."""
+        return jpeg_facts(contents)
+
+    def plan(
+        self, contents: tf.Tensor, facts: tf.Tensor, ids: tf.Tensor, epochs: tf.Tensor, *, most: int
+    ) -> Plan:
+        """Plans for string[N], int32[N, 3], int64[N], int64[N], N <= `most`: one program for all N."""
         # A window above the place where a file was cut off would be decoded without complaint, so a file
         # without JPEG's end marker is decoded whole: whether it fails must not depend on what was drawn.
-        complete = (header.format == JPEG) & (tf.strings.substr(contents, -2, 2) == b"\xff\xd9")
-        image, map_ = tf.cond(complete, part, whole) if partial else whole()
-        image.set_shape([None, None, channels])
-        return aug.render(image, map_)
+        last = tf.maximum(tf.strings.length(contents) - 2, 0)
+        ends = tf.strings.substr(contents, last, tf.fill(tf.shape(last), 2))
+        arguments = [first_bytes(contents), facts, ends == b"\xff\xd9", ids, epochs]
+        count = tf.shape(ids)[0]
+        padded = []
+        for argument in arguments:
+            rest = [[0, 0]] * (argument.shape.rank - 1)
+            whole = tf.pad(argument, [[0, most - count], *rest])
+            padded.append(tf.ensure_shape(whole, [most, *argument.shape[1:]]))
+        return Plan(*(part[:count] for part in self._program(*padded)))
 
-    return read
+    def pixels(self, contents: tf.Tensor, plan: Plan) -> tf.Tensor:
+        """Decodes and renders one image, uint8[height, width, channels], by its plan."""
+        return self.aug.render(*self.decoded(contents, plan))
+
+    def decoded(self, contents: tf.Tensor, plan: Plan) -> tf.Tensor:
+        """What `render` takes: the part of one image that is read, uint8[h, w, channels], and the map."""
+        rules = [*_rules(self.max_pixels), *self.aug.rules]
+        rule = tf.gather([*rules, ""], plan.refusal)
+        message = [rule, "; got (height, width)", plan.size, ", first bytes", plan.head]
+        contents = require(contents, tf.equal(plan.refusal, len(rules)), message)
+
+        def whole() -> tf.Tensor:
+            return pyramid.pick(decode_stored(contents, plan.format, self.channels), plan.level)
+
+        parts = [functools.partial(decode_cells, contents, plan.cells, r, self.channels) for r in RATIOS]
+        image = tf.switch_case(plan.choice, [whole, *parts])
+        image.set_shape([None, None, self.channels])
+        return image, plan.map
+
+
+def _rules(max_pixels: int) -> list[str]:
+    return [_NOT_AN_IMAGE, _TOO_LARGE.format(max_pixels)]
 
 
 @functools.lru_cache(maxsize=64)
-def _compiled_plan(aug: ar.Compose) -> Callable:
+def _compiled_plan(aug: ar.Compose, partial: bool, max_pixels: int) -> Callable[..., Plan]:
     """`_plan` of a recipe as one program, compiled once however many datasets are made with it."""
-    return tf.function(functools.partial(_plan, aug), jit_compile=True, autograph=False)
+    return tf.function(functools.partial(_plan, aug, partial, max_pixels), jit_compile=True, autograph=False)
 
 
 def _plan(
     aug: ar.Compose,
-    id_: tf.Tensor,
-    epoch: tf.Tensor,
-    size: tf.Tensor,
-    stored: tf.Tensor,
-    orientation: tf.Tensor,
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The map to cells of the stored image at its level, the level, and the window that it reads.
+    partial: bool,
+    max_pixels: int,
+    head: tf.Tensor,
+    facts: tf.Tensor,
+    complete: tf.Tensor,
+    ids: tf.Tensor,
+    epochs: tf.Tensor,
+) -> Plan:
+    known = header(head, facts)
+    stored = tf.cast(tf.stack([known.height, known.width], -1), tf.int64)
+    turned = tf.gather(upright_flags(), known.orientation)[:, :1]
+    size = tf.where(turned, stored[:, ::-1], stored)
 
-    The window is (top, left, height, width) in stored pixels, and overlaps the image.
-    """
-    maps = aug.plan(id_[None], epoch, size)
-    maps = affine.compose(_upright(size[0], orientation), maps[0])[None]
-    level = pyramid.level(maps) if aug.reduces else tf.zeros([1], tf.int64)
-    map_, level = pyramid.scale(maps, level)[0], level[0]
-    ratio = tf.bitwise.left_shift(tf.ones_like(level), level)
+    allowed = tf.reduce_all(stored > 0, -1) & (tf.reduce_prod(stored, -1) <= max_pixels)
+    refusal = tf.where(allowed, len(_rules(max_pixels)) + aug.first_broken(size), 1)
+    refusal = tf.where(tf.equal(known.format, UNKNOWN), tf.zeros_like(refusal), refusal)
+
+    maps = affine.compose(_upright(size, known.orientation), aug.plan(ids, epochs, size))
+    level = pyramid.level(maps) if aug.reduces else tf.zeros_like(ids)
+    maps = pyramid.scale(maps, level)
+    start, stop = _cells(aug, maps, level, stored)
+    in_parts = complete & tf.equal(known.format, JPEG) & partial
+    shifted = affine.compose(affine.translate(-start[:, 1], -start[:, 0]), maps)
+    return Plan(
+        map=tf.where(in_parts[:, None, None], shifted, maps),
+        cells=tf.cast(tf.concat([start, stop - start], -1), tf.int32),
+        level=tf.cast(level, tf.int32),
+        choice=tf.where(in_parts, tf.cast(1 + level, tf.int32), 0),
+        format=known.format,
+        size=size,
+        refusal=tf.cast(refusal, tf.int32),
+        head=head[:, :8],
+    )
+
+
+def _cells(
+    aug: ar.Compose, maps: tf.Tensor, level: tf.Tensor, stored: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The first and last (exclusive) cells of a level to decode, int64[N, 2], for what the maps read."""
+    ratio = tf.bitwise.left_shift(tf.ones_like(level), level)[:, None]
     if aug.sampling.fill_mode in ("reflect", "wrap"):  # what lies outside may be read from anywhere inside
-        return map_, level, tf.concat([tf.zeros_like(stored), stored], 0)
-
-    assert aug.output_size is not None
-    height, width = aug.output_size
-    ends = [
-        (x * fixed.ONE - fixed.ONE // 2, y * fixed.ONE - fixed.ONE // 2)
-        for x in (1, width)
-        for y in (1, height)
-    ]
-    corners = affine.move(map_, tf.constant(ends, tf.int64))[:, ::-1] - fixed.ONE // 2
-    fraction = tf.constant(fixed.FRACTION, tf.int64)
-    low = tf.bitwise.right_shift(tf.reduce_min(corners, 0) - _SLACK, fraction) * ratio
-    high = (tf.bitwise.right_shift(tf.reduce_max(corners, 0) + _SLACK, fraction) + 2) * ratio
-    low = tf.clip_by_value(low, 0, stored - 1)
-    high = tf.clip_by_value(high, low + 1, stored)
-    return map_, level, tf.concat([low, high - low], 0)
+        low, high = tf.zeros_like(stored), stored
+    else:
+        assert aug.output_size is not None
+        height, width = aug.output_size
+        half = fixed.ONE // 2
+        ends = [(x * fixed.ONE - half, y * fixed.ONE - half) for x in (1, width) for y in (1, height)]
+        corners = affine.move(maps[:, None], tf.constant(ends, tf.int64))[..., ::-1] - half
+        fraction = tf.constant(fixed.FRACTION, tf.int64)
+        low = tf.bitwise.right_shift(tf.reduce_min(corners, 1) - _SLACK, fraction) * ratio
+        high = (tf.bitwise.right_shift(tf.reduce_max(corners, 1) + _SLACK, fraction) + 2) * ratio
+        low = tf.clip_by_value(low, 0, stored - 1)
+        high = tf.clip_by_value(high, low + 1, stored)
+    _, _, start, stop = covering(low, high, ratio, stored)
+    return start, stop
 
 
 def _upright(size: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
-    """The map from positions in the upright image, of `size`, to those in the stored one."""
-    turned, rows, columns = tf.unstack(tf.gather(upright_flags(), orientation))
+    """The maps from positions in the upright image, of `size`, to those in the stored one."""
+    turned, rows, columns = tf.unstack(tf.gather(upright_flags(), orientation), axis=-1)
     mirrored = affine.flip(size, columns, rows)
     swapped = tf.gather(mirrored, [1, 0], axis=-2)
-    return tf.where(turned, swapped, mirrored)
+    return tf.where(turned[:, None, None], swapped, mirrored)

@@ -29,15 +29,16 @@ class Source:
     Args:
       name: what errors, manifests and progress bars call it.
       size: how many records there are, or None if that is not known.
-      record: for random access: a graph function from an index, int64[], to a record.
+      records: for random access: a graph function from indices, int64[N], to a batch of N records.
       stream: for a stream: a function that makes the dataset of records, in a fixed order.
       load: what completes a record and may fail, such as reading its file; run where errors are dealt with.
+        It adds or replaces features, of known shapes, and drops none.
       class_names: the names of the labels, if there are some.
     """
 
     name: str
     size: int | None
-    record: Callable[[tf.Tensor], Record] | None = None
+    records: Callable[[tf.Tensor], Record] | None = None
     stream: Callable[[], tf.data.Dataset] | None = None
     load: Callable[[Record], Record] = lambda record: record
     class_names: tuple[str, ...] = ()
@@ -52,10 +53,11 @@ class Source:
         return np.concatenate([np.zeros([0], np.int64), *dataset.as_numpy_iterator()])
 
     def _records(self) -> tf.data.Dataset:
-        if self.record is None:
+        if self.records is None:
             assert self.stream is not None
             return self.stream()
-        return tf.data.Dataset.range(self.size).map(self.record, num_parallel_calls=tf.data.AUTOTUNE)
+        indices = tf.data.Dataset.range(self.size).batch(256)
+        return indices.map(self.records, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
 
 
 def duplicate_ids(source: Source) -> dict[int, int]:
@@ -97,7 +99,7 @@ def from_arrays(
     return Source(
         name=f"arrays {images.shape}",
         size=len(images),
-        record=lambda index: {name: tensor[index] for name, tensor in tensors.items()},
+        records=lambda indices: {name: tf.gather(tensor, indices) for name, tensor in tensors.items()},
     )
 
 
@@ -164,16 +166,18 @@ def from_folder(folder: str | Path, *, suffixes: Sequence[str] = IMAGE_SUFFIXES)
         raise ValueError(f"folder: all images must lie in subfolders (one a class) or none; {stray} does not")
     classes = () if all(flat) else tuple(sorted({part[0] for part in parts}))
     labels = [classes.index(part[0]) for part in parts] if classes else []
-    table, ids, prefix = tf.constant(paths), ar.string_ids(paths), f"{root}/"
+    columns = {"path": tf.constant(paths), "id": ar.string_ids(paths)}
+    if classes:
+        columns["label"] = tf.constant(labels, tf.int64)
+    prefix = f"{root}/"
 
-    def record(index: tf.Tensor) -> Record:
-        made = {"path": table[index], "id": ids[index]}
-        return {**made, "label": tf.constant(labels, tf.int64)[index]} if classes else made
+    def records(indices: tf.Tensor) -> Record:
+        return {name: tf.gather(column, indices) for name, column in columns.items()}
 
     def load(record: Record) -> Record:
         return {**record, "image": tf.io.read_file(prefix + record["path"])}
 
-    return Source(f"folder {root}", len(paths), record=record, load=load, class_names=classes)
+    return Source(f"folder {root}", len(paths), records=records, load=load, class_names=classes)
 
 
 def _walk(folder: Path) -> list[Path]:

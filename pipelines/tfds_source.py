@@ -76,12 +76,12 @@ def _from_image_folder(builder: Any, split: str) -> Source:
     ids = ar.string_ids([Path(path).relative_to(root).as_posix() for path in paths])
     names = tuple(builder.info.features["label"].names)
     labels = tf.constant([names.index(example.label) for example in examples], tf.int64)
-    table = tf.constant([str(path) for path in paths])
+    columns = {"path": tf.constant([str(path) for path in paths]), "label": labels, "id": ids}
 
-    def record(index: tf.Tensor) -> Record:
-        return {"path": table[index], "label": labels[index], "id": ids[index]}
+    def records(indices: tf.Tensor) -> Record:
+        return {name: tf.gather(column, indices) for name, column in columns.items()}
 
     def load(record: Record) -> Record:
         return {**record, "image": tf.io.read_file(record["path"])}
 
-    return Source(f"tfds image folder {root}", len(paths), record=record, load=load, class_names=names)
+    return Source(f"tfds image folder {root}", len(paths), records=records, load=load, class_names=names)

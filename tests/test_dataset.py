@@ -173,7 +173,7 @@ def test_on_error_skip_leaves_out_and_names(damaged, tmp_path, capfd):
     assert [len(batch["id"]) for batch in run] == [4, 4, 2]
     good = [int(ar.string_ids(f"{n:03}.jpg")) for n in (1, 2, 3, 6, 8)]
     assert list(joined(run, "id")) == good * 2
-    assert pl.skipped_ids(log) == bad * 2
+    assert sorted(pl.skipped_ids(log)) == sorted(bad * 2)
     assert "truncated" in log.read_text()
     assert joined(run, "image").any((1, 2, 3)).all()
     assert pl.skipped_ids(tmp_path / "none") == []

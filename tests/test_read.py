@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image, ImageOps
 
 import augrng as ar
-from pipelines.read import reader
+from pipelines.read import Reader
 
 EXIF_ORIENTATION = 0x0112
 
@@ -23,7 +23,7 @@ def encode(pixels, kind="JPEG", orientation=1, **options):
 
 
 def through_map(aug, contents, ids, epoch=0, **options):
-    read = reader(aug, **options)
+    read = Reader(aug, **options)
     dataset = tf.data.Dataset.from_tensor_slices(np.asarray(ids, np.int64))
     return np.stack(
         list(dataset.map(lambda id_: read(tf.constant(contents), id_, tf.constant(epoch, tf.int64))))
@@ -135,4 +135,4 @@ def test_a_huge_header_is_refused_before_memory_is_taken(photos):
 
 def test_a_recipe_without_a_fixed_size_is_refused():
     with pytest.raises(ValueError, match="its output must have a fixed size"):
-        reader(ar.Compose([ar.RandomFlip()], seed=1))
+        Reader(ar.Compose([ar.RandomFlip()], seed=1))
