@@ -17,8 +17,11 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 import augrng as ar
+import pipelines as pl
 from pipelines import digits
 from pipelines.contact_sheet import Row, contact_sheet
+from pipelines.decode import decode
+from pipelines.sources import Record
 
 
 def main() -> None:
@@ -35,50 +38,39 @@ def main() -> None:
     photo_aug = ar.Compose([ar.RandomCrop(320, 320), ar.RandomFlip(), ar.RandomRotation(20)], seed=args.seed)
     print_table(aug)
 
-    examples = records(digits.Digits, args.out / "data")
-    for epoch in range(args.epochs):
-        total, seconds = augment_epoch(examples, aug, epoch, args.batch)
-        compiling = ", compiling included" if epoch == 0 else ""
-        print(f"epoch {epoch}: fingerprint {total}  ({total.count / seconds:,.0f} images/s{compiling})")
+    source = pl.from_tfds(digits.prepared(digits.Digits, args.out / "data"))
+    batches = pl.make_dataset(
+        source, aug, batch_size=args.batch, epochs=args.epochs, shuffle=False, channels=1
+    )
+    totals, seconds = fingerprints(batches, source.size * args.epochs)
+    for epoch, total in sorted(totals.items()):
+        print(f"epoch {epoch}: fingerprint {total}")
+    print(f"{source.size * args.epochs / seconds:,.0f} images/s, compiling included")
 
-    photos = records(digits.Photos, args.out / "data")
-    rows = [row(example, aug, f"digit {example['label']}") for example in examples.take(5)]
-    rows += [row(example, photo_aug, example["name"].numpy().decode()) for example in photos]
+    photos = pl.from_tfds(digits.prepared(digits.Photos, args.out / "data"))
+    rows = [row(record, aug, f"digit {record['label']}", 1) for record in source.dataset().take(5)]
+    rows += [row(record, photo_aug, record["name"].numpy().decode(), 3) for record in photos.dataset()]
     sheet = args.out / "preview.png"
     contact_sheet(rows, epochs=range(5), tile=144).save(sheet)
     print(f"contact sheet: {sheet}")
 
 
-def records(builder: type[tfds.core.GeneratorBasedBuilder], data_dir: Path) -> tf.data.Dataset:
-    """The training split of a builder, each example with an int64 id."""
-    read = tfds.ReadConfig(add_tfds_id=True)
-    dataset = digits.prepared(builder, data_dir).as_dataset(split="train", read_config=read)
-    return dataset.map(lambda example: {**example, "id": ar.string_ids(example["tfds_id"])})
-
-
-def augment_epoch(
-    examples: tf.data.Dataset, aug: ar.Compose, epoch: int, batch: int
-) -> tuple[ar.Fingerprint, float]:
-    """Augments every example once; its fingerprint, and the seconds that it took."""
-    batches = (
-        examples.map(
-            lambda example: {**example, "image": aug(example["image"], example["id"], epoch)},
-            num_parallel_calls=tf.data.AUTOTUNE,
-        )
-        .batch(batch)
-        .prefetch(tf.data.AUTOTUNE)
-    )
-    total = ar.Fingerprint()
+def fingerprints(batches: tf.data.Dataset, count: int) -> tuple[dict[int, ar.Fingerprint], float]:
+    """The fingerprint of each epoch, and the seconds that all took."""
+    totals: dict[int, ar.Fingerprint] = {}
     start = time.perf_counter()
-    with tqdm(total=int(examples.cardinality()), desc=f"epoch {epoch}", unit=" images", leave=False) as bar:
-        for items in batches:
-            total += ar.fingerprint(items["image"], items["id"], epoch)
-            bar.update(len(items["id"]))
-    return total, time.perf_counter() - start
+    with tqdm(total=count, unit=" images", leave=False) as bar:
+        for batch in batches:
+            for epoch in set(batch["epoch"].numpy().tolist()):
+                own = batch["epoch"] == epoch
+                found = ar.fingerprint(batch["image"][own], batch["id"][own], epoch)
+                totals[epoch] = totals.get(epoch, ar.Fingerprint()) + found
+            bar.update(len(batch["id"]))
+    return totals, time.perf_counter() - start
 
 
-def row(example: dict[str, tf.Tensor], aug: ar.Compose, title: str) -> Row:
-    return Row(title, example["image"].numpy(), int(example["id"]), aug)
+def row(record: Record, aug: ar.Compose, title: str, channels: int) -> Row:
+    return Row(title, decode(record["image"], channels=channels).numpy(), int(record["id"]), aug)
 
 
 def print_table(aug: ar.Compose) -> None:
