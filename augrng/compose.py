@@ -216,6 +216,19 @@ class Compose:
         """Height and width of what comes out, or None if they depend on the image's."""
         return self._chain.fixed_size
 
+    def size_after(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of what comes out of an image of this size."""
+        return self._chain.size_after(height, width)
+
+    def evaluation(self) -> "Compose | None":
+        """The recipe for evaluating a model: crops from the centre, nothing drawn; None if nothing is left.
+
+        `RandomCrop` becomes `CenterCrop`; `RandomResizedCrop(h, w)` becomes `Resize` of the shorter side to
+        8/7 of the longer one of h and w, then `CenterCrop(h, w)`; flips and rotations drop out.
+        """
+        left = [part for transform in self._recipe.transforms for part in transform.evaluation()]
+        return Compose(left, seed=0, alg=self._recipe.alg) if left else None
+
     @property
     def rules(self) -> list[str]:
         """What the transforms ask of an image's size, in words; see `first_broken`."""

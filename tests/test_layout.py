@@ -26,6 +26,8 @@ ALLOWED = {
     "chain": {"affine", "arguments", "bits", "keys", "pyramid", "transforms", "warp"},
     "recipe": {"seeds", "transforms"},
     "compose": {"arguments", "chain", "keys", "recipe", "seeds", "transforms", "warp"},
+    "output": set(),
+    "keras": {"arguments", "compose", "output"},
     "stateless": {"arguments", "bits", "chain", "draws", "transforms"},
 }
 

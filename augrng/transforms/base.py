@@ -11,7 +11,8 @@ Every transform offers the same six things, and `Transform` gives the plain answ
 
 and three for mistakes and for people: `accepts(height, width)`, whether it takes an image of that size
 (`rule` says in words when it does); `fits(params, size)`, whether it could have drawn these params;
-`describe(params)`, what was drawn for one example.
+`describe(params)`, what was drawn for one example. `evaluation()` gives what stands in its place when a
+model is evaluated.
 """
 
 import dataclasses
@@ -84,6 +85,10 @@ class Transform:
     def sampling(self) -> dict[str, Any]:
         """The arguments of `Sampling` that this transform sets."""
         return {}
+
+    def evaluation(self) -> tuple["Transform", ...]:
+        """What stands in its place where nothing is drawn: itself, if it draws nothing, or else nothing."""
+        return () if self.num_words else (self,)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)

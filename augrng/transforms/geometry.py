@@ -102,6 +102,10 @@ class RandomCrop(_Crop):
         padding += tf.maximum(window - (size + 2 * padding), 0)
         return -padding, size + 2 * padding - window + 1
 
+    def evaluation(self) -> tuple[Transform, ...]:
+        padded = self.pad_if_needed or any(self._padding())
+        return (CenterCrop(self.height, self.width, pad_if_needed=padded, **self.sampling()),)
+
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class CenterCrop(_Crop):

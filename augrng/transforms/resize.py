@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from augrng import affine, draws, fixed
-from augrng.transforms.base import Params, Sampled, check_integer
+from augrng.transforms.base import Params, Sampled, Transform, check_integer
+from augrng.transforms.geometry import CenterCrop
 
 _PROPOSALS = 10
 
@@ -126,6 +127,12 @@ class RandomResizedCrop(Sampled):
 
     def describe(self, params: Mapping[str, Any]) -> str:
         return "{height}x{width} at {top},{left}".format(**params)
+
+    def evaluation(self) -> tuple[Transform, ...]:
+        """The middle 7/8 (224 of 256) of the image, its shorter side resized to hold the output."""
+        side = -(-max(self.height, self.width) * 8 // 7)
+        resized = Resize(side, antialias=self.antialias, **self.sampling())
+        return resized, CenterCrop(self.height, self.width)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
