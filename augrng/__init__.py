@@ -10,6 +10,7 @@ from augrng.keys import split as split
 from augrng.keys import string_ids as string_ids
 from augrng.recipe import STREAM_VERSION as STREAM_VERSION
 from augrng.seeds import get_seed as get_seed
+from augrng.seeds import seed_everything as seed_everything
 from augrng.stateless import stateless_random_crop as stateless_random_crop
 from augrng.stateless import stateless_random_flip_left_right as stateless_random_flip_left_right
 from augrng.stateless import stateless_random_flip_up_down as stateless_random_flip_up_down

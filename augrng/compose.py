@@ -271,6 +271,19 @@ class Compose:
         sizes = tf.shape(image, tf.int64)[None, :2]
         return self._chain.render_rows(pixels, map_[None], sizes, padded=True)[0]
 
+    def render_rows(self, pixels: tf.Tensor, maps: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
+        """`render` for a batch of images of many sizes.
+
+        Args:
+          pixels: [B, N, C], the pixels of each image row by row; what follows them is not read.
+          maps: int64[B, 2, 3].
+          sizes: int64[B, 2], height and width of each image.
+
+        Returns:
+          [B, height, width, C] of the same dtype.
+        """
+        return self._chain.render_rows(pixels, maps, sizes, padded=False)
+
     def _pairs(self) -> tf.Tensor:
         return tf.constant(self._recipe.pairs, tf.int64)
 

@@ -45,3 +45,28 @@ def get_seed(op_seed: int | None = None) -> SeedPair:
         first = int.from_bytes(entropy[:8], "big", signed=True)
         second = int.from_bytes(entropy[8:], "big", signed=True)
     return int(first), int(second)
+
+
+def seed_everything(seed: int) -> None:
+    """Makes all of a program follow from one seed: run it first, before anything is built.
+
+    This is `keras.utils.set_random_seed`, which seeds Python's `random`, NumPy's global generator, TensorFlow
+    and through it Keras' initialisers, dropout and shuffles, and every augrng recipe without a seed of its own;
+    and `tf.config.experimental.enable_op_determinism()`, so that no op depends on the timing of threads.
+
+    It cannot reach `numpy.random.default_rng()` without an argument, nor Python's order of sets of strings,
+    which the environment variable PYTHONHASHSEED fixes before Python starts.
+
+    Args:
+      seed: an integer in [0, 2**32).
+
+    Raises:
+      TypeError: if the seed is not an integer.
+      ValueError: if it is out of range.
+    """
+    if not isinstance(seed, numbers.Integral) or isinstance(seed, bool):
+        raise TypeError(f"seed: must be an integer, got {seed!r}")
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed: must lie in [0, 2**32), got {seed}")
+    tf.keras.utils.set_random_seed(int(seed))
+    tf.config.experimental.enable_op_determinism()

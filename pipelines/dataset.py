@@ -2,17 +2,22 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
 import augrng as ar
+from augrng.output import Output
 from pipelines.decode import MAX_PIXELS
+from pipelines.device import OnDevice, as_rows, of_pixels, of_rows, padded_rows
 from pipelines.guard import each, guarded
 from pipelines.order import Order, ordered
 from pipelines.read import Reader
 from pipelines.sources import Record, Source
 
 _CHUNK = 64  # encoded images worked on together
+_SAME = Output()
+_Work = Callable[[Record], Record]
 _MAX_CHUNK = 256  # batches up to here are worked on as they are
 
 
@@ -35,7 +40,9 @@ def make_dataset(
     on_error: str = "raise",
     skipped: str | Path | None = None,
     num_parallel_calls: int = tf.data.AUTOTUNE,
-) -> tf.data.Dataset:
+    output: Output = _SAME,
+    device: str | None = None,
+) -> Any:
     """Batches of augmented images, the same whatever the number of threads, hosts or restarts.
 
     The examples of a run are one sequence: epoch after epoch, cut into batches, so a batch may hold the end
@@ -65,14 +72,19 @@ def make_dataset(
       skipped: with "skip": a file to which a line, id and cause with a tab between, is added for each
         example that was left out, about in their order; without it they go to standard error. `skipped_ids`
         reads it.
-      num_parallel_calls: how many examples are worked on at once.
+      num_parallel_calls: how many batches, or chunks of encoded images, are worked on at once.
+      output: range and dtype of what comes out; see `augrng.output.Output`.
+      device: "GPU:0" or the like: the host only decodes, and keys, warp and output run there as one program.
+        The pixels are the same. By default all is done in the dataset, on the host.
 
     Returns:
       A dataset of dicts: "image" [B, height, width, C], "id" int64[B], "epoch" int64[B] and the source's
-      further features; B = batch_size / hosts.
+      further features; B = batch_size / hosts. With `device` an iterable of the same; see
+      `pipelines.device.OnDevice`.
 
     Raises:
-      ValueError: if an argument is out of range, or the recipe's output has no fixed size.
+      ValueError: if an argument is out of range, the recipe's output has no fixed size, or there is no such
+        device; or with `device`, if the source's images are pixels of several sizes.
       tf.errors.InvalidArgumentError: when it runs, for an image that cannot be used; names its id.
     """
     if batch_size < 1 or batch_size % hosts:
@@ -95,22 +107,36 @@ def make_dataset(
     )  # fmt: skip
     local = batch_size // hosts
     image = ordered(source, order).map(source.load).element_spec["image"]
-    if image.dtype == tf.string:
-        chunk = local if local <= _MAX_CHUNK else _CHUNK
+    encoded = image.dtype == tf.string
+    work = None
+    if encoded:
         reader = Reader(aug, partial=decode == "partial", channels=channels, max_pixels=max_pixels)
-        together, alone = _work(source, reader, chunk)
+        chunk = local if local <= _MAX_CHUNK else _CHUNK
+        together, alone = _decoding(source, reader) if device else _reading(source, reader, chunk)
         examples = guarded(
             ordered(source, order, chunk), together, alone,
             on_error=on_error, skipped=skipped, num_parallel_calls=num_parallel_calls,
         )  # fmt: skip
-        batches = examples.rebatch(local, drop_remainder=drop_remainder)
+        if device:
+            examples = examples.unbatch().ragged_batch(local, drop_remainder=drop_remainder).map(padded_rows)
+            work = of_rows(aug, output)
+        batches = examples if device else examples.rebatch(local, drop_remainder=drop_remainder)
     elif image.shape.is_fully_defined():  # pixels of one size: the whole batch in one program
-        batches = ordered(source, order, local).map(augment, num_parallel_calls)
+        batches = ordered(source, order, local)
         batches = batches.rebatch(local, drop_remainder=True) if drop_remainder else batches
+        if device:
+            work = of_pixels(aug, output)
+        else:
+            batches = batches.map(augment, num_parallel_calls)
+    elif device:
+        raise ValueError(f"device: needs images of one size or encoded ones, got images of {image.shape}")
     else:
         batches = ordered(source, order).map(augment, num_parallel_calls)
         batches = batches.batch(local, drop_remainder=drop_remainder)
-    return batches.prefetch(tf.data.AUTOTUNE)
+    if device is None and output != _SAME:
+        batches = batches.map(lambda batch: {**batch, "image": output(batch["image"])}, num_parallel_calls)
+    batches = batches.prefetch(tf.data.AUTOTUNE)
+    return batches if work is None else OnDevice(batches, *work, str(device))
 
 
 def skipped_ids(path: str | Path) -> list[int]:
@@ -119,9 +145,7 @@ def skipped_ids(path: str | Path) -> list[int]:
     return [int(line.split("\t")[0]) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def _work(
-    source: Source, reader: Reader, chunk: int
-) -> tuple[Callable[[Record], Record], Callable[[Record], Record]]:
+def _reading(source: Source, reader: Reader, chunk: int) -> tuple[_Work, _Work]:
     """What reads and augments a batch of at most `chunk` records, and what does it for one."""
 
     def load(record: Record) -> dict[str, tf.Tensor]:
@@ -144,3 +168,15 @@ def _work(
         return {**record, "image": reader(record["image"], record["id"], record["epoch"])}
 
     return together, alone
+
+
+def _decoding(source: Source, reader: Reader) -> tuple[None, _Work]:
+    """What reads one record as far as a device needs it; there is no such thing for a batch."""
+
+    def alone(record: Record) -> Record:
+        record = source.load(record)
+        contents = record["image"]
+        plan = reader.plan_one(contents, record["id"], record["epoch"])
+        return {**record, **as_rows(*reader.decoded(contents, plan))}
+
+    return None, alone

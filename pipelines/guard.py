@@ -20,7 +20,7 @@ _AT_ONCE = 2  # chunks: one alone leaves cores idle at its start and end; each u
 
 def guarded(
     chunks: tf.data.Dataset,
-    together: Callable[[Any], Any],
+    together: Callable[[Any], Any] | None,
     alone: Callable[[Any], Any],
     *,
     on_error: str,
@@ -31,7 +31,8 @@ def guarded(
 
     Args:
       chunks: batches of records, dicts with "id", int64[N].
-      together: makes a batch of results, or fails if one record fails.
+      together: makes a batch of results, or fails if one record fails; None to go one by one always, which
+        may make results of several shapes.
       alone: makes one record's result; the same for each as `together`.
       on_error: "raise" or "skip"; see `pipelines.make_dataset`.
       skipped: a file for the ids that were skipped, or None for standard error.
@@ -42,9 +43,11 @@ def guarded(
     """
 
     def work(chunk: Any) -> tf.data.Dataset:
+        one_by_one = _one_by_one(chunk, alone, on_error, skipped)
+        if together is None:
+            return one_by_one
         whole = tf.data.Dataset.from_tensors(chunk).map(together).ignore_errors()
-        # `take` comes to the second only if the first gave nothing.
-        return whole.concatenate(_one_by_one(chunk, alone, on_error, skipped)).take(1)
+        return whole.concatenate(one_by_one).take(1)  # comes to the second only if the first gave nothing
 
     automatic = num_parallel_calls == tf.data.AUTOTUNE
     at_once = _AT_ONCE if automatic else num_parallel_calls

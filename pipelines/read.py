@@ -98,9 +98,13 @@ class Reader:
         Raises:
           InvalidArgumentError: if the image cannot be decoded or is refused by a transform.
         """
+        return self.pixels(contents, self.plan_one(contents, id_, epoch))
+
+    def plan_one(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor) -> Plan:
+        """The plan of one image, without the dimension N."""
         facts = self.facts(contents)
         plans = self.plan(contents[None], facts[None], id_[None], epoch[None], most=1)
-        return self.pixels(contents, Plan(*(part[0] for part in plans)))
+        return Plan(*(part[0] for part in plans))
 
     def facts(self, contents: tf.Tensor) -> tf.Tensor:
         """int32[3], what must be read from one image before its plan; see `header.jpeg_facts`."""
@@ -127,7 +131,7 @@ class Reader:
         """Decodes and renders one image, uint8[height, width, channels], by its plan."""
         return self.aug.render(*self.decoded(contents, plan))
 
-    def decoded(self, contents: tf.Tensor, plan: Plan) -> tf.Tensor:
+    def decoded(self, contents: tf.Tensor, plan: Plan) -> tuple[tf.Tensor, tf.Tensor]:
         """What `render` takes: the part of one image that is read, uint8[h, w, channels], and the map."""
         rules = [*_rules(self.max_pixels), *self.aug.rules]
         rule = tf.gather([*rules, ""], plan.refusal)
