@@ -50,9 +50,10 @@ def get_seed(op_seed: int | None = None) -> SeedPair:
 def seed_everything(seed: int) -> None:
     """Makes all of a program follow from one seed: run it first, before anything is built.
 
-    This is `keras.utils.set_random_seed`, which seeds Python's `random`, NumPy's global generator, TensorFlow
-    and through it Keras' initialisers, dropout and shuffles, and every augrng recipe without a seed of its own;
-    and `tf.config.experimental.enable_op_determinism()`, so that no op depends on the timing of threads.
+    This is `keras.utils.set_random_seed`: it seeds Python's `random`, NumPy's global generator and
+    TensorFlow, and through it Keras' initialisers, dropout and shuffles, and each augrng recipe without a
+    seed of its own. It turns on `tf.config.experimental.enable_op_determinism()` too, so that no op depends
+    on the timing of threads.
 
     It cannot reach `numpy.random.default_rng()` without an argument, nor Python's order of sets of strings,
     which the environment variable PYTHONHASHSEED fixes before Python starts.
