@@ -16,10 +16,9 @@ from typing import Any
 import tensorflow as tf
 
 from augrng import arguments
-from augrng.chain import Chain, chain_of, image_sizes
-from augrng.keys import named_pair
-from augrng.recipe import Recipe, resolve_names
-from augrng.seeds import SeedPair, get_seed
+from augrng.chain import chain_of, image_sizes
+from augrng.recipe import Recipe, resolve
+from augrng.seeds import SeedPair
 from augrng.transforms import Transform
 from augrng.warp import Sampling
 
@@ -60,17 +59,7 @@ class Compose:
     ) -> None:
         transforms = tuple(transforms)
         chain = chain_of(transforms, alg)
-        streams, names = resolve_names(transforms, shared_seed)
-        own_seeds = [transform.seed for transform in transforms]
-        pair = get_seed(seed) if None in own_seeds or seed is not None else None
-        pairs = tuple(
-            get_seed(own) if own is not None else named_pair(pair, stream, alg=alg)  # type: ignore[arg-type]
-            for own, stream in zip(own_seeds, streams, strict=True)
-        )
-        self._build(Recipe(alg, pair, transforms, names, pairs), chain)
-
-    def _build(self, recipe: Recipe, chain: Chain) -> None:
-        self._recipe, self._chain = recipe, chain
+        self._recipe, self._chain = resolve(transforms, seed, alg, shared_seed), chain
 
     @classmethod
     def from_json(cls, recipe: str) -> "Compose":
@@ -88,7 +77,7 @@ class Compose:
         """
         read = Recipe.from_json(recipe)
         self = cls.__new__(cls)
-        self._build(read, chain_of(read.transforms, read.alg))
+        self._recipe, self._chain = read, chain_of(read.transforms, read.alg)
         return self
 
     def to_json(self) -> str:

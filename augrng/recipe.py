@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from augrng import transforms as transforms_module
-from augrng.seeds import SeedPair
+from augrng.keys import named_pair
+from augrng.seeds import SeedPair, get_seed
 from augrng.transforms import Transform
 
 STREAM_VERSION = 1
@@ -73,30 +74,19 @@ class Recipe:
         return cls(whole["alg"], seed, tuple(kinds), tuple(names), tuple(pairs))
 
 
-def _read_step(position: int, step: Any) -> tuple[Transform, str, SeedPair]:
-    where = f"recipe: transforms[{position}]"
-    _check_keys(where, step, ("type", "params", "pair", "arguments"))
-    kind = transforms_module.BY_NAME.get(step["type"])
-    if kind is None:
-        known = ", ".join(transforms_module.BY_NAME)
-        raise ValueError(f"{where}: type must be one of {known}, got {step['type']!r}")
-    _check_keys(f"{where}: arguments", step["arguments"], [field.name for field in dataclasses.fields(kind)])
-    return kind(**step["arguments"]), str(step["params"]), _read_pair(f"{where}: pair", step["pair"])
+def resolve(transforms: tuple[Transform, ...], seed: int | None, alg: str, shared_seed: bool) -> Recipe:
+    """Finds the names and the seed pairs of transforms; see `augrng.Compose`."""
+    streams, names = _resolve_names(transforms, shared_seed)
+    own_seeds = [transform.seed for transform in transforms]
+    pair = get_seed(seed) if None in own_seeds or seed is not None else None
+    pairs = tuple(
+        get_seed(own) if own is not None else named_pair(pair, stream, alg=alg)  # type: ignore[arg-type]
+        for own, stream in zip(own_seeds, streams, strict=True)
+    )
+    return Recipe(alg, pair, transforms, names, pairs)
 
 
-def _read_pair(where: str, pair: Any) -> SeedPair:
-    if not (isinstance(pair, list) and len(pair) == 2 and all(type(v) is int for v in pair)):
-        raise ValueError(f"{where}: must be two integers, got {pair!r}")
-    return pair[0], pair[1]
-
-
-def _check_keys(where: str, value: Any, names: Sequence[str]) -> None:
-    if not isinstance(value, dict) or set(value) != set(names):
-        got = sorted(value) if isinstance(value, dict) else repr(value)
-        raise ValueError(f"{where}: must be an object with the keys {sorted(names)}, got {got}")
-
-
-def resolve_names(
+def _resolve_names(
     transforms: Sequence[Transform], shared_seed: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The name of each transform's stream and, where streams are shared, that of its params."""
@@ -120,3 +110,26 @@ def resolve_names(
         names.append(name)
         streams.append(transform.name or name)
     return tuple(streams), tuple(names)
+
+
+def _read_step(position: int, step: Any) -> tuple[Transform, str, SeedPair]:
+    where = f"recipe: transforms[{position}]"
+    _check_keys(where, step, ("type", "params", "pair", "arguments"))
+    kind = transforms_module.BY_NAME.get(step["type"])
+    if kind is None:
+        known = ", ".join(transforms_module.BY_NAME)
+        raise ValueError(f"{where}: type must be one of {known}, got {step['type']!r}")
+    _check_keys(f"{where}: arguments", step["arguments"], [field.name for field in dataclasses.fields(kind)])
+    return kind(**step["arguments"]), str(step["params"]), _read_pair(f"{where}: pair", step["pair"])
+
+
+def _read_pair(where: str, pair: Any) -> SeedPair:
+    if not (isinstance(pair, list) and len(pair) == 2 and all(type(v) is int for v in pair)):
+        raise ValueError(f"{where}: must be two integers, got {pair!r}")
+    return pair[0], pair[1]
+
+
+def _check_keys(where: str, value: Any, names: Sequence[str]) -> None:
+    if not isinstance(value, dict) or set(value) != set(names):
+        got = sorted(value) if isinstance(value, dict) else repr(value)
+        raise ValueError(f"{where}: must be an object with the keys {sorted(names)}, got {got}")

@@ -63,7 +63,7 @@ def test_an_epoch_for_each_example(images):
     assert not np.array_equal(mixed, aug(images, IDS, 0))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(chosen=st.lists(st.integers(0, 2), min_size=1, max_size=3, unique=True), alg=st.booleans())
 def test_the_other_draws_are_left_alone(chosen, alg):
     """Insert, remove, reorder: each transform draws what it draws alone."""
