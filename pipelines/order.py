@@ -122,6 +122,9 @@ def _stream(source: Source, order: Order, pair: tuple[int, int]) -> tf.data.Data
         records = stream
         if order.shuffle:
             seed = tf.cast(epoch_seed(pair, epoch)[0], tf.int64)
+            # The pair holds the global seed already, and `shuffle` takes no tensor beside a global seed of 0;
+            # this unsets it in the graph of this function alone.
+            tf.compat.v1.set_random_seed(None)
             records = records.shuffle(order.buffer, seed=seed, reshuffle_each_iteration=False)
         return records.map(lambda record: {**record, "epoch": epoch})
 

@@ -49,8 +49,36 @@ class Source:
 
     def ids(self) -> np.ndarray:
         """The ids of all records, int64[size]; no file is read for it that `load` would read."""
-        dataset = self._records().map(lambda record: record["id"]).batch(4096)
-        return np.concatenate([np.zeros([0], np.int64), *dataset.as_numpy_iterator()])
+        return self.column("id").astype(np.int64)
+
+    def column(self, name: str) -> np.ndarray:
+        """A scalar feature of all records, [size], in the source's order; `load` is not called.
+
+        Raises:
+          ValueError: if records have no such scalar before they are loaded.
+        """
+        records = self._records()
+        spec = records.element_spec.get(name)
+        if spec is None or spec.shape.rank != 0:
+            raise ValueError(f"{name}: must be a scalar in the records of {self.name}, got {spec}")
+        values = records.map(lambda record: record[name]).batch(4096)
+        return np.concatenate([np.zeros([0], spec.dtype.as_numpy_dtype), *values.as_numpy_iterator()])
+
+    def part(self, keep: Callable[[Any], Any]) -> "Source":
+        """The records whose ids are wanted.
+
+        Args:
+          keep: says of ids, tensors or arrays of int64, whether they are.
+        """
+        kept = np.flatnonzero(keep(self.ids()))
+        if self.records is None:
+            whole = self._records
+            stream = lambda: whole().filter(lambda record: keep(record["id"]))  # noqa: E731
+            return dataclasses.replace(self, size=len(kept), stream=stream)
+        records, places = self.records, tf.constant(kept, tf.int64)
+        return dataclasses.replace(
+            self, size=len(kept), records=lambda indices: records(tf.gather(places, indices))
+        )
 
     def _records(self) -> tf.data.Dataset:
         if self.records is None:

@@ -87,6 +87,17 @@ def test_shuffle_seed_and_no_shuffle():
     assert list(joined(batches(arrays(), shuffle=False), "id")) == 3 * list(range(1000, 1000 + COUNT))
 
 
+@pytest.mark.parametrize("make", [arrays, stream])
+def test_a_global_seed_moves_the_order(make):
+    orders = []
+    for seed in (0, 0, 6):
+        tf.random.set_seed(seed)
+        orders.append(joined(batches(make()), "id"))
+    assert np.array_equal(orders[0], orders[1])
+    assert not np.array_equal(orders[0], orders[2])
+    assert sorted(orders[2][:COUNT]) == list(range(1000, 1000 + COUNT))
+
+
 @pytest.mark.parametrize("hosts", [2, 4, 8])
 def test_hosts_share_each_batch(hosts, tmp_path):
     for source in (arrays(), folder_source(tmp_path)):

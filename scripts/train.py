@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""Trains a small CNN, and gives the same weights again: twice, or killed at any step and resumed.
+
+Everything follows from --seed: weights, dropout, order, augmentation. Writes OUT/checkpoint.npz and logs for
+TensorBoard (loss of each step, test accuracy at each checkpoint), and prints the test accuracy and a digest
+of the weights. Exit status: 0 if all is well, 2 if an argument is wrong, or --resume finds another run.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from tqdm import tqdm
+
+import augrng as ar
+from pipelines.materialise import cause
+from pipelines.training import Settings, Trainer, digest_of, open_splits, steps_of
+
+
+def main(arguments: list[str] | None = None) -> int:
+    args = parse(arguments)
+    tfds.disable_progress_bar()
+    tf.get_logger().setLevel("ERROR")
+    try:
+        ar.seed_everything(args.seed)
+        train(args)
+    except (OSError, ValueError, TypeError, tf.errors.OpError) as error:
+        print(f"train: {cause(error)}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("source", nargs="?", default="digits", help="digits, folder:DIR, tfds:NAME, ... as scripts/build.py")
+    add("--data-dir", help="of tfds: sources; where digits go (default out/data)")
+    add(
+        "--out",
+        type=Path,
+        default=Path("out/train"),
+        help="folder of checkpoint and logs (default out/train)",
+    )
+    add("--recipe", type=Path, help="JSON of Compose.to_json(); default: crop and rotation, or crop and flip")
+    add("--no-augment", action="store_true", help="train on the recipe's evaluation form")
+    add(
+        "--size",
+        type=int,
+        default=64,
+        help="images' height and width without --recipe (default 64; digits 32)",
+    )
+    add("--epochs", type=int, default=20, help="how often each example comes (default 20)")
+    add("--steps", type=int, help="how many steps the run has in all, in place of --epochs")
+    add("--batch-size", type=int, default=64, help="examples a step (default 64)")
+    add("--seed", type=int, default=0, help="of everything (default 0)")
+    add("--mixed-precision", action="store_true", help="compute in bfloat16, keep weights in float32")
+    add("--checkpoint-every", type=int, metavar="STEPS", help="default: once an epoch")
+    add("--resume", action="store_true", help="go on from OUT's checkpoint, if there is one")
+    return parser.parse_args(arguments)
+
+
+def train(args: argparse.Namespace) -> None:
+    training, test, channels = open_splits(args.source, args.data_dir)
+    aug = recipe_of(args)
+    evaluation = aug.evaluation()
+    if aug.output_size is None or evaluation is None:
+        raise ValueError("recipe: its output must have a fixed size; add a crop or a resize")
+    labels = training.column("label")
+    settings = Settings(
+        examples=digest_of(training),
+        recipe=(evaluation if args.no_augment else aug).to_json(),
+        seed=args.seed,
+        batch_size=args.batch_size,
+        shape=(*aug.output_size, channels),
+        classes=len(training.class_names) or int(labels.max()) + 1,
+        precision="mixed_bfloat16" if args.mixed_precision else "float32",
+    )
+    once = steps_of(1, len(labels), args.batch_size)
+    steps = args.steps or steps_of(args.epochs, len(labels), args.batch_size)
+    trainer = Trainer(settings, training)
+    args.out.mkdir(parents=True, exist_ok=True)
+    checkpoint = args.out / "checkpoint.npz"
+    if args.resume and checkpoint.exists():
+        trainer.restore(checkpoint)
+        print(f"resumed at step {trainer.step}")
+    elif args.resume:
+        print(f"no checkpoint in {args.out}: from the start")
+    every = args.checkpoint_every or once
+    accuracy = trainer.accuracy(test, evaluation)
+    with (
+        tf.summary.create_file_writer(str(args.out / "logs")).as_default(),
+        tqdm(total=steps, initial=trainer.step, unit=" steps") as bar,
+    ):
+
+        def after(loss: float) -> None:
+            nonlocal accuracy
+            log("loss", loss, trainer.step)
+            if trainer.step % every == 0 or trainer.step == steps:
+                trainer.save(checkpoint)
+                accuracy = trainer.accuracy(test, evaluation)
+                log("test accuracy", accuracy, trainer.step)
+            bar.set_postfix(loss=f"{loss:.3f}", accuracy=f"{accuracy:.3f}")
+            bar.update()
+
+        trainer.run(steps, after)
+    print(f"test accuracy {accuracy:.4f} at step {trainer.step}")
+    print(f"weights {trainer.digest()}")
+
+
+def recipe_of(args: argparse.Namespace) -> ar.Compose:
+    if args.recipe:
+        return ar.from_json(args.recipe.read_text())
+    if args.source == "digits":
+        return ar.Compose([ar.RandomCrop(32, 32, padding=3), ar.RandomRotation(25)], seed=args.seed)
+    return ar.Compose([ar.RandomResizedCrop(args.size, args.size), ar.RandomFlip()], seed=args.seed)
+
+
+def log(name: str, value: float, step: int) -> None:
+    """Writes a number as TensorBoard's scalars are, which takes TensorFlow alone."""
+    plugin = tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars")
+    metadata = tf.compat.v1.SummaryMetadata(plugin_data=plugin, data_class="DATA_CLASS_SCALAR")
+    tf.summary.write(name, tf.constant(value, tf.float32), step, metadata)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
