@@ -78,7 +78,9 @@ class Chain:
         return functools.reduce(affine.compose, maps) + batch
 
     def _plan(self, pairs: tf.Tensor, ids: tf.Tensor, epoch: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
-        return self._map(self._sample(pairs, ids, epoch, sizes), sizes)
+        # Without an argument in it, the map of a recipe that draws nothing would be folded into programs that
+        # are compiled around it, as constants with an element for each pixel of the batch.
+        return self._map(self._sample(pairs, ids, epoch, sizes), sizes) + (ids & 0)[:, None, None]
 
     def render(self, images: tf.Tensor, maps: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
         """Reads [B, H, W, C] of these checked sizes through maps: [B, height, width, C], the same dtype.

@@ -28,6 +28,7 @@ ALLOWED = {
     "compose": {"arguments", "chain", "recipe", "seeds", "transforms", "warp"},
     "output": set(),
     "keras": {"arguments", "compose", "output"},
+    "export": {"arguments", "compose", "output"},
     "stateless": {"arguments", "bits", "chain", "draws", "transforms"},
 }
 
@@ -131,6 +132,8 @@ def test_the_commands_can_be_run():
         "bench.py",
         "bench_jpeg.py",
         "peers.py",
+        "export.py",
+        "run_in_jax.py",
     ):
         assert (ROOT / "scripts" / script).stat().st_mode & 0o111
     assert Path(ROOT / ".ci" / "run").stat().st_mode & 0o111
