@@ -2,11 +2,11 @@
 
 from pipelines.dataset import make_dataset as make_dataset
 from pipelines.dataset import skipped_ids as skipped_ids
+from pipelines.memory_source import from_arrays as from_arrays
+from pipelines.memory_source import from_idx as from_idx
 from pipelines.sources import Source as Source
 from pipelines.sources import duplicate_ids as duplicate_ids
-from pipelines.sources import from_arrays as from_arrays
 from pipelines.sources import from_dataset as from_dataset
 from pipelines.sources import from_folder as from_folder
-from pipelines.sources import from_idx as from_idx
 from pipelines.sources import from_tfrecords as from_tfrecords
 from pipelines.tfds_source import from_tfds as from_tfds

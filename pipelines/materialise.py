@@ -24,7 +24,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 import augrng as ar
-from pipelines import digits, sources, tfds_source
+from pipelines import digits, memory_source, sources, tfds_source
 from pipelines.decode import decode
 from pipelines.order import Order, ordered
 
@@ -198,7 +198,7 @@ def open_source(
         return sources.from_folder(rest), _stem(Path(rest).resolve().name), 3
     if kind == "idx":
         paths = rest.split(",")
-        return sources.from_idx(*paths[:2]), _stem("idx"), 1
+        return memory_source.from_idx(*paths[:2]), _stem("idx"), 1
     if kind == "tfrecord":
         names = ("id", label) if label else ("id",)
         features = {name: tf.io.FixedLenFeature([], tf.int64) for name in names}
