@@ -16,6 +16,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 import augrng as ar
 import pipelines as pl
@@ -89,11 +90,14 @@ class Trainer:
             after(float(loss))
             self.model.reset_metrics()
 
-    def accuracy(self, source: Source, aug: ar.Compose) -> float:
-        """The share of a source's examples whose label the model finds after `aug`, as in epoch 0."""
-        batches = pl.make_dataset(
+    def held_out(self, source: Source, aug: ar.Compose) -> tf.data.Dataset:
+        """A source's examples once, after `aug` as in epoch 0; build it once and ask `accuracy` often."""
+        return pl.make_dataset(
             source, aug, batch_size=256, shuffle=False, channels=self.settings.shape[-1], output=_UNIT
         )
+
+    def accuracy(self, batches: tf.data.Dataset) -> float:
+        """The share of the examples of `held_out` whose label the model finds."""
         right = [
             np.argmax(self.model.predict_on_batch(batch["image"]), -1) == batch["label"] for batch in batches
         ]

@@ -41,20 +41,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("source", nargs="?", default="digits", help="digits, folder:DIR, tfds:NAME, ... as scripts/build.py")
     add("--data-dir", help="of tfds: sources; where digits go (default out/data)")
-    add(
-        "--out",
-        type=Path,
-        default=Path("out/train"),
-        help="folder of checkpoint and logs (default out/train)",
-    )
+    add("--out", type=Path, default=Path("out/train"), help="of checkpoint and logs (default out/train)")
     add("--recipe", type=Path, help="JSON of Compose.to_json(); default: crop and rotation, or crop and flip")
     add("--no-augment", action="store_true", help="train on the recipe's evaluation form")
-    add(
-        "--size",
-        type=int,
-        default=64,
-        help="images' height and width without --recipe (default 64; digits 32)",
-    )
+    add("--size", type=int, default=64, help="of images without --recipe (default 64; digits 32)")
     add("--epochs", type=int, default=20, help="how often each example comes (default 20)")
     add("--steps", type=int, help="how many steps the run has in all, in place of --epochs")
     add("--batch-size", type=int, default=64, help="examples a step (default 64)")
@@ -92,7 +82,8 @@ def train(args: argparse.Namespace) -> None:
     elif args.resume:
         print(f"no checkpoint in {args.out}: from the start")
     every = args.checkpoint_every or once
-    accuracy = trainer.accuracy(test, evaluation)
+    held_out = trainer.held_out(test, evaluation)
+    accuracy = trainer.accuracy(held_out)
     with (
         tf.summary.create_file_writer(str(args.out / "logs")).as_default(),
         tqdm(total=steps, initial=trainer.step, unit=" steps") as bar,
@@ -103,7 +94,7 @@ def train(args: argparse.Namespace) -> None:
             log("loss", loss, trainer.step)
             if trainer.step % every == 0 or trainer.step == steps:
                 trainer.save(checkpoint)
-                accuracy = trainer.accuracy(test, evaluation)
+                accuracy = trainer.accuracy(held_out)
                 log("test accuracy", accuracy, trainer.step)
             bar.set_postfix(loss=f"{loss:.3f}", accuracy=f"{accuracy:.3f}")
             bar.update()
