@@ -55,6 +55,10 @@ def seed_everything(seed: int) -> None:
     seed of its own. It turns on `tf.config.experimental.enable_op_determinism()` too, so that no op depends
     on the timing of threads.
 
+    Keras draws the seeds of a model's layers from Python's generator when they are built. So whatever else
+    draws from it before moves the weights, as TFDS does when it builds a dataset for the first time: prepare
+    data first, or call this again just before the model is built.
+
     It cannot reach `numpy.random.default_rng()` without an argument, nor Python's order of sets of strings,
     which the environment variable PYTHONHASHSEED fixes before Python starts.
 

@@ -7,6 +7,8 @@ Both write TFRecords below `data_dir` and are read like any TFDS dataset; with
 `tfds.ReadConfig(add_tfds_id=True)` every example carries its `tfds_id`.
 """
 
+import contextlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,7 +86,8 @@ def photo_paths() -> list[Path]:
 def prepared(builder: type[tfds.core.GeneratorBasedBuilder], data_dir: Path) -> tfds.core.DatasetBuilder:
     """The builder over `data_dir`, its TFRecords written if they are not there yet."""
     made = builder(data_dir=str(data_dir))
-    made.download_and_prepare()
+    with contextlib.redirect_stdout(sys.stderr):  # what it says of its progress is no result
+        made.download_and_prepare()
     return made
 
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -129,20 +130,21 @@ class Trainer:
           OSError: if it cannot be read.
           ValueError: if it is none, or is of a run with other settings; says which, of both.
         """
+        variables = _named(self.model, self.model.optimizer)
         try:
-            with np.load(path) as saved:
+            with path.open("rb") as file, np.load(file) as saved:
                 settings = json.loads(str(saved["settings"]))
                 settings = Settings(**{**settings, "shape": tuple(settings["shape"])})
                 different = self.settings.differences(settings)
-                if different:
-                    raise ValueError(
-                        f"{path}: must be of a run with the same settings; " + "; ".join(different)
-                    )
-                self.step = int(saved["step"])
-                for name, variable in _named(self.model, self.model.optimizer).items():
-                    variable.assign(saved[name])
-        except (KeyError, TypeError, EOFError) as error:
+                step = int(saved["step"])
+                values = {} if different else {name: saved[name] for name in variables}
+        except (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"{path}: must be a checkpoint of scripts/train.py, got {error!r}") from error
+        if different:
+            raise ValueError(f"{path}: must be of a run with the same settings; " + "; ".join(different))
+        self.step = step
+        for name, value in values.items():
+            variables[name].assign(value)
 
     def _values(self) -> dict[str, np.ndarray]:
         return {name: v.numpy() for name, v in _named(self.model, self.model.optimizer).items()}
@@ -208,9 +210,9 @@ def steps_of(epochs: int, examples: int, batch_size: int) -> int:
 
 
 def _named(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> dict[str, keras.Variable]:
-    """What a step depends on, by names that a checkpoint gives them."""
+    """What a step depends on, by place: the names that Keras gives depend on what was built before."""
     return {
-        f"{kind}/{number}/{variable.path}": variable
+        f"{kind}/{number}": variable
         for kind, variables in (("model", model.variables), ("optimizer", optimizer.variables))
         for number, variable in enumerate(variables)
     }

@@ -26,7 +26,6 @@ def main(arguments: list[str] | None = None) -> int:
     tfds.disable_progress_bar()
     tf.get_logger().setLevel("ERROR")
     try:
-        ar.seed_everything(args.seed)
         train(args)
     except (OSError, ValueError, TypeError, tf.errors.OpError) as error:
         print(f"train: {cause(error)}", file=sys.stderr)
@@ -56,6 +55,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def train(args: argparse.Namespace) -> None:
+    ar.seed_everything(args.seed)
     training, test, channels = open_splits(args.source, args.data_dir)
     aug = recipe_of(args)
     evaluation = aug.evaluation()
@@ -73,6 +73,7 @@ def train(args: argparse.Namespace) -> None:
     )
     once = steps_of(1, len(labels), args.batch_size)
     steps = args.steps or steps_of(args.epochs, len(labels), args.batch_size)
+    ar.seed_everything(args.seed)  # again: TFDS draws from Python's generator when it builds a dataset
     trainer = Trainer(settings, training)
     args.out.mkdir(parents=True, exist_ok=True)
     checkpoint = args.out / "checkpoint.npz"
