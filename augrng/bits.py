@@ -52,10 +52,13 @@ def bits(seed: Any, num_words: int, *, alg: str = "philox") -> tf.Tensor:
     if num_words < 1:
         raise ValueError(f"num_words: must be at least 1, got {num_words}")
     generate = {"philox": _philox_words, "threefry": _threefry_words}[arguments.algorithm(alg)]
-    blocks = generate(_low_and_high(seed), num_words)
-    words = tf.stack(blocks, -1)  # [..., blocks, words of a block]
-    shape = tf.concat([tf.shape(seed)[:-1], [words.shape[-2] * words.shape[-1]]], 0)
-    words = tf.reshape(words, shape)[..., :num_words]
+    blocks = generate(_low_and_high(tf.reshape(seed, [-1, 2])), num_words)
+    # Stacked along the first axis and turned after: 4 times as fast on a CPU as along the last one, where
+    # XLA computes a whole block for each of its words.
+    words = tf.stack(blocks, 1)  # [blocks, words of a block, seeds]
+    made = words.shape[0] * words.shape[1]
+    words = tf.transpose(tf.reshape(words, [made, -1]))
+    words = tf.reshape(words, tf.concat([tf.shape(seed)[:-1], [made]], 0))[..., :num_words]
     words.set_shape([*seed.shape[:-1], num_words])
     return words
 
@@ -63,11 +66,11 @@ def bits(seed: Any, num_words: int, *, alg: str = "philox") -> tf.Tensor:
 def _philox_words(seed: tuple[tf.Tensor, tf.Tensor], num_words: int) -> Sequence[tf.Tensor]:
     low, high = (tf.cast(half, tf.uint64) for half in seed)
     mixed = philox_block((low[..., 0], high[..., 0], low[..., 1], high[..., 1]), _uint64(_SCRAMBLE_KEY))
-    key, stream = ([word[..., None] for word in pair] for pair in (mixed[:2], mixed[2:]))
-    block = tf.range(-(-num_words // 4), dtype=tf.int64)
-    zero = tf.zeros_like(stream[0]) + tf.cast(tf.zeros_like(block), tf.uint64)
-    counter = (zero + tf.cast(block, tf.uint64), zero, zero + stream[0], zero + stream[1])
-    return [tf.cast(word, tf.uint32) for word in philox_block(counter, key)]
+    key, stream = mixed[:2], mixed[2:]
+    block = tf.cast(tf.range(-(-num_words // 4), dtype=tf.int64), tf.uint64)[:, None]
+    zero = tf.zeros_like(block) + tf.zeros_like(stream[0])
+    counter = (block + zero, zero, stream[0] + zero, stream[1] + zero)
+    return [tf.cast(word, tf.uint32) for word in philox_block(counter, key)]  # each [blocks, seeds]
 
 
 def philox_block(counter: Sequence[tf.Tensor], key: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
@@ -92,10 +95,9 @@ def philox_block(counter: Sequence[tf.Tensor], key: Sequence[tf.Tensor]) -> Sequ
 def _threefry_words(seed: tuple[tf.Tensor, tf.Tensor], num_words: int) -> Sequence[tf.Tensor]:
     low, high = seed
     key = threefry_block((low[..., 1], high[..., 1]), (low[..., 0], high[..., 0]))
-    block = tf.range(-(-num_words // 2), dtype=tf.int64)
-    zero = tf.zeros_like(key[0][..., None]) + tf.cast(tf.zeros_like(block), tf.uint32)
-    counter = (zero + tf.cast(block, tf.uint32), zero)
-    return threefry_block(counter, [word[..., None] for word in key])
+    block = tf.cast(tf.range(-(-num_words // 2), dtype=tf.int64), tf.uint32)[:, None]
+    zero = tf.zeros_like(block) + tf.zeros_like(key[0])
+    return threefry_block((block + zero, zero), key)  # each [blocks, seeds]
 
 
 def threefry_block(counter: Sequence[tf.Tensor], key: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
