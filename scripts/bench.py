@@ -1,138 +1,242 @@
 #!/usr/bin/env python3
-"""Measures augrng beside its peers: every row in one run, contenders in turn, medians of CPU time.
+"""Measures augrng beside its peers: every row in one run, each contender in a process of its own, in turn.
 
-Absolute times belong to this machine and this moment; the ratios are what to quote.
+Prints a table of medians with their spread; --json keeps the figures, --plot draws them, --pictures shows an
+output of each contender. Absolute figures belong to this machine and this moment; the ratios are what to
+quote. Peers that are not installed are left out with a line that says so; --peers-python names an
+interpreter that has them (extra "peers"), apart from TensorFlow's.
 """
 
 import argparse
 import json
+import os
 import platform
 import statistics
+import subprocess
 import sys
-import time
-from collections.abc import Callable
+import tempfile
 from pathlib import Path
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-import tensorflow as tf
+from PIL import Image
 from tqdm import tqdm
 
-import augrng as ar
-from pipelines.digits import photo_paths
+HERE = Path(__file__).resolve().parent
+JPEGS = {"jpeg_500x375": (500, 375, 256), "jpeg_2560x1600": (2560, 1600, 48)}
+TORCH = ["albumentations", "torchvision", "kornia"]
+PEERS = {*TORCH, "OpenCV warpAffine", "DALI", "Grain"}  # need no TensorFlow
+STAGES = [
+    "header",
+    "draws and map",
+    "decode window",
+    "decode window and warp",
+    "decode all",
+    "decode last row",
+]
 
-Contenders = dict[str, Callable[[], object]]
+
+class Row(NamedTuple):
+    """What is measured: a title, the unit and what one is of it, whether more is better, who contends."""
+
+    title: str
+    unit: str
+    scale: float
+    more_is_better: bool
+    contenders: list[str]
+
+
+END_TO_END = ["augrng", "decoding alone", "tf.image", *TORCH, "DALI", "Grain"]
+ROWS = {
+    "keys": Row("keys and 4 words, 65,536 examples, one core", "us", 1e6, False, ["augrng", "vectorized_map"]),
+    "warp": Row(
+        "256x256 to 224x224 uint8: crop, flip, rotation, one core", "ms", 1e3, False,
+        ["augrng", "ImageProjectiveTransformV3", "Keras layers", "OpenCV warpAffine", *TORCH],
+    ),
+    "small": Row(
+        "36x36 to 32x32 in memory, batches of 256: crop, flip, rotation", "images/s", 1, True,
+        ["augrng", "Keras layers", "tf.image", *TORCH],
+    ),
+    "jpeg_500x375": Row("JPEG 500x375 to 224x224, end to end", "images/s", 1, True, END_TO_END),
+    "jpeg_2560x1600": Row("JPEG 2560x1600 to 224x224, end to end", "images/s", 1, True, END_TO_END),
+    "first_batch": Row(
+        "first batch of 500x375 JPEGs in a new process", "s", 1, False, ["augrng", "augrng at step 10**6"]
+    ),
+    "compile": Row("compiling for a batch of 32", "s", 1, False, ["augrng", "Keras layers"]),
+    "stages_500x375": Row("parts of the work on a 500x375 JPEG, one core", "ms", 1e3, False, STAGES),
+    "stages_2560x1600": Row("parts of the work on a 2560x1600 JPEG, one core", "ms", 1e3, False, STAGES),
+}  # fmt: skip
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=15, help="measurements of each contender (default 15)")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--rounds", type=int, default=3, help="measurements of each contender (default 3)")
+    add("--row", choices=ROWS, action="append", help="only this row; may be repeated")
+    add("--seconds", type=float, default=4, help="that each measurement takes at least (default 4)")
+    add("--peers-python", default=sys.executable, help="interpreter for peers without TensorFlow")
+    add("--json", type=Path, help="write the figures here")
+    add("--plot", type=Path, help="draw augrng's ratio to each peer here, PNG")
+    add("--pictures", type=Path, help="draw an output of each contender here, PNG")
     args = parser.parse_args()
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-
-    print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, "
-          f"TensorFlow {tf.__version__}, one core")  # fmt: skip
-    rows = {
-        "keys and words, us an example": (keys_and_words(), 1e6 / 65_536),
-        "warp 256x256 to 224x224 uint8, ms an image": (warp(), 1e3 / 32),
-    }
-    figures = {}
-    for title, (contenders, unit) in rows.items():
-        figures[title] = measure(title, contenders, args.rounds, unit)
-        report(title, figures[title])
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    report: dict[str, Any] = {"machine": machine(), "versions": {}, "rows": {}, "memory": {}}
+    print(report["machine"])
+    with tempfile.TemporaryDirectory() as made:
+        make_inputs(Path(made))
+        for name in args.row or ROWS:
+            measure(name, Path(made), args, report)
+            print_row(name, report)
+        pictures = {path.stem: np.load(path) for path in Path(made).glob("*.*.npy")}
+        if args.pictures:
+            draw_pictures(pictures, args.pictures)
+    print("\n" + ", ".join(sorted(set(report["versions"].values()) - {""})))
+    print("On a GPU: scripts/gpu_check.py measures warp and normalisation beside a plain copy.")
     if args.json:
-        args.json.write_text(json.dumps(figures, indent=1))
+        args.json.write_text(json.dumps(report, indent=1))
+    if args.plot:
+        draw_ratios(report, args.plot)
 
 
-def keys_and_words() -> Contenders:
-    """Keys of one transform for 65,536 examples, and the four words that each gives."""
-    aug = ar.Compose([ar.RandomFlip()], seed=7)
-    ids = tf.range(65_536, dtype=tf.int64)
-    stream = tf.random.fold_in(tf.constant(aug.seeds["random_flip"], tf.int64), tf.constant(0, tf.int64))
-
-    @tf.function(jit_compile=True)
-    def ours(ids: tf.Tensor) -> tf.Tensor:
-        return ar.bits(aug.keys(ids, 0)["random_flip"], 4)
-
-    def words_of_one(id_: tf.Tensor) -> tf.Tensor:
-        key = tf.random.fold_in(stream, id_, alg="philox")
-        return tf.random.stateless_uniform([4], key, None, None, tf.uint32, alg="philox")
-
-    @tf.function
-    def theirs(ids: tf.Tensor) -> tf.Tensor:
-        return tf.vectorized_map(words_of_one, ids)
-
-    assert np.array_equal(ours(ids)[:512], theirs(ids[:512]))
-    return {
-        "augrng": lambda: ours(ids),
-        "vectorized_map (1/16 of the work, times 16)": times(16, lambda: theirs(ids[:4096])),
-    }
-
-
-def warp() -> Contenders:
-    """Crop, flip and rotation of a photograph as one map; the peers get one map of the same kind."""
-    side, window, count = 256, 224, 32
-    photo = tf.io.decode_jpeg(tf.io.read_file(str(photo_paths()[0])))[:side, :side]
-    batch = tf.stack([photo] * count)
-    aug = ar.Compose([ar.RandomCrop(window, window), ar.RandomFlip(), ar.RandomRotation(15)], seed=7)
-    ids = tf.range(count, dtype=tf.int64)
-    contenders: Contenders = {
-        "augrng, a batch of 32": lambda: aug(batch, ids, 0),
-        "augrng, image by image": lambda: [aug(photo, id_, 0) for id_ in ids],
-    }
-    cosine, sine = np.cos(0.2), np.sin(0.2)
-    transform = tf.constant([[cosine, -sine, 40.0, sine, cosine, -10.0, 0, 0]], tf.float32)
-    floats = tf.cast(photo[None], tf.float32)
-
-    def projective() -> tf.Tensor:
-        return tf.raw_ops.ImageProjectiveTransformV3(
-            images=floats, transforms=transform, output_shape=[window, window], fill_value=0.0,
-            interpolation="BILINEAR", fill_mode="CONSTANT",
-        )  # fmt: skip
-
-    contenders["ImageProjectiveTransformV3"] = lambda: [projective() for _ in range(count)]
-    try:
-        import cv2
-    except ImportError:
-        print("OpenCV is skipped: install the extra 'bench'")
-    else:
-        cv2.setNumThreads(1)
-        array = photo.numpy()
-        matrix = np.array([[cosine, -sine, 40], [sine, cosine, -10]], np.float32)
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        contenders["OpenCV warpAffine"] = lambda: [
-            cv2.warpAffine(array, matrix, (window, window), flags=flags) for _ in range(count)
+def machine() -> str:
+    """The processor, how many cores this process may use, and Python's version."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        models = [
+            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line
         ]
-    return contenders
+        cpu = models[0] if models else cpu
+    return f"{cpu}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}"
 
 
-def times(count: int, function: Callable[[], object]) -> Callable[[], object]:
-    """A contender that does the work `count` times."""
-    return lambda: [function() for _ in range(count)]
+def make_inputs(folder: Path) -> None:
+    """Parts of the two photographs: photo.npy, small.npy, and folders of JPEGs of quality 92."""
+    from pipelines.digits import photo_paths
+
+    rng = np.random.default_rng(0)
+    photos = [Image.open(path).convert("RGB") for path in photo_paths()]
+    np.save(folder / "photo.npy", np.asarray(photos[0])[:256, :256])
+    small = []
+    for number in range(4096):
+        left, top = rng.integers(0, 380, 2)
+        small.append(
+            np.asarray(
+                photos[number % 2].crop((left, top % 180, left + 144, top % 180 + 144)).resize((36, 36))
+            )
+        )
+    np.save(folder / "small.npy", np.stack(small))
+    for name, (width, height, count) in JPEGS.items():
+        (folder / name).mkdir()
+        for number in range(count):
+            left, top = rng.integers(0, 60, 2)
+            part = photos[number % 2].crop((left, top, left + 560, top + 560 * height // width))
+            part = part.resize((width, height), Image.Resampling.LANCZOS)
+            part.save(folder / name / f"{number:04}.jpg", quality=92)
 
 
-def measure(title: str, contenders: Contenders, rounds: int, unit: float) -> dict[str, list[float]]:
-    """CPU time of each contender, in turn, in the unit of the row; after one call to warm up."""
-    for contender in contenders.values():
-        contender()
-    figures: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in tqdm(range(rounds), desc=title, leave=False):
-        for name, contender in contenders.items():
-            start = time.process_time()
-            contender()
-            figures[name].append((time.process_time() - start) * unit)
-    return figures
+def measure(name: str, folder: Path, args: argparse.Namespace, report: dict[str, Any]) -> None:
+    """Runs the contenders of a row in turn, `rounds` times, and adds what they found to the report."""
+    row, left_out = ROWS[name], set()
+    values: dict[str, list[float]] = {contender: [] for contender in row.contenders}
+    for _ in tqdm(range(args.rounds), desc=name, leave=False):
+        for contender in row.contenders:
+            if contender in left_out:
+                continue
+            found = run(name, contender, folder, args)
+            if "missing" in found:
+                left_out.add(contender)
+                print(f"{contender} is left out: {found['missing']}")
+                continue
+            values[contender].append(found["value"] * row.scale)
+            report["versions"][contender] = found.get("version", report["versions"].get(contender, ""))
+            report["memory"].setdefault(name, {}).setdefault(contender, []).append(found.get("memory", 0.0))
+    report["rows"][name] = {contender: found for contender, found in values.items() if found}
 
 
-def report(title: str, figures: dict[str, list[float]]) -> None:
-    print(f"\n{title}\n{'':46}{'median':>10}{'min':>10}{'max':>10}{'ratio':>9}")
-    ours = statistics.median(next(iter(figures.values())))
-    for name, values in figures.items():
-        median = statistics.median(values)
-        print(f"{name:46}{median:10.3f}{min(values):10.3f}{max(values):10.3f}{median / ours:8.2f}x")
+def run(row: str, contender: str, folder: Path, args: argparse.Namespace) -> dict[str, Any]:
+    """One measurement, in a process of its own; {"missing": why} where it cannot be had."""
+    is_peer = contender in PEERS
+    program = HERE / ("bench_peers.py" if is_peer else "bench_tensorflow.py")
+    command = [args.peers_python if is_peer else sys.executable, program, row, contender, folder]
+    command += ["--seconds", args.seconds]
+    environment = {**os.environ, "NO_ALBUMENTATIONS_UPDATE": "1"}
+    try:
+        done = subprocess.run(
+            list(map(str, command)), capture_output=True, text=True, check=False, env=environment
+        )
+    except OSError as error:
+        return {"missing": str(error)}
+    if done.returncode:
+        return {"missing": (done.stderr.strip().splitlines() or ["it failed"])[-1]}
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def ratios(name: str, report: dict[str, Any]) -> dict[str, float]:
+    """How many times augrng is as good as each contender, by medians; above 1 is better."""
+    row, medians = ROWS[name], {who: statistics.median(v) for who, v in report["rows"][name].items()}
+    if "augrng" not in medians:
+        return {}
+    ours = medians["augrng"]
+    return {who: ours / m if row.more_is_better else m / ours for who, m in medians.items()}
+
+
+def print_row(name: str, report: dict[str, Any]) -> None:
+    row, found, memory = ROWS[name], ratios(name, report), report["memory"].get(name, {})
+    print(f"\n{row.title}, {row.unit}\n{'':28}{'median':>10}{'min':>10}{'max':>10}{'MB':>8}  augrng is")
+    for who, values in report["rows"][name].items():
+        line = f"{who:28}{statistics.median(values):10.4g}{min(values):10.4g}{max(values):10.4g}"
+        resident = statistics.median(memory[who])
+        line += f"{resident:8.0f}" if resident else " " * 8
+        print(line + (f"  {found[who]:.2f} times as fast" if who in found and who != "augrng" else ""))
+
+
+def draw_ratios(report: dict[str, Any], path: Path) -> None:
+    """Bars of the ratios, a logarithmic axis, a row of the table a panel."""
+    from matplotlib.figure import Figure
+
+    shown = {
+        n: f for n in report["rows"] if n[:4] in ("keys", "warp", "smal", "jpeg") and (f := ratios(n, report))
+    }
+    figure = Figure(figsize=(8, 1 + 0.26 * sum(map(len, shown.values()))), layout="constrained")
+    heights = [len(found) for found in shown.values()]
+    panels = figure.subplots(
+        len(shown), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights}
+    )
+    for axes, (name, found) in zip(panels[:, 0], shown.items(), strict=True):
+        others = {who: ratio for who, ratio in found.items() if who != "augrng"}
+        bars = axes.barh(list(others), list(others.values()), color="tab:blue")
+        axes.bar_label(bars, [f" {ratio:.2f}" for ratio in others.values()], fontsize=8)
+        axes.axvline(1, color="black", linewidth=1)
+        axes.set_xscale("log")
+        axes.set_title(ROWS[name].title, fontsize=9, loc="left")
+        axes.tick_params(labelsize=8)
+        axes.invert_yaxis()
+        axes.margins(x=0.15)
+    panels[-1, 0].set_xlabel("times as fast as the peer (right of 1: augrng is faster)", fontsize=9)
+    figure.savefig(path, dpi=110)
+
+
+def draw_pictures(pictures: dict[str, np.ndarray], path: Path) -> None:
+    """An output of each contender, a row of the table a line."""
+    from matplotlib.figure import Figure
+
+    rows = [name for name in ROWS if any(key.split(".", 1)[0] == name for key in pictures)]
+    across = max(sum(key.split(".", 1)[0] == name for key in pictures) for name in rows)
+    figure = Figure(figsize=(1.7 * across, 1.9 * len(rows)), layout="constrained")
+    panels = figure.subplots(len(rows), across, squeeze=False)
+    for axes in panels.flat:
+        axes.axis("off")
+    for line, name in zip(panels, rows, strict=True):
+        of_row = [key for key in sorted(pictures) if key.split(".", 1)[0] == name]
+        for axes, key in zip(line, of_row, strict=False):
+            axes.imshow(pictures[key])
+            axes.set_title(f"{name}\n{key.split('.', 1)[1]}", fontsize=6)
+    figure.savefig(path, dpi=110)
 
 
 if __name__ == "__main__":

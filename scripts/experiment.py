@@ -14,7 +14,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import matplotlib
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from tqdm import tqdm
@@ -55,7 +54,7 @@ def measure(seeds: int, steps: int, data_dir: str) -> Figures:
         for seed in range(seeds):
             for kind, found in figures.items():
                 ar.seed_everything(seed)
-                aug = ar.Compose(moved.transforms, seed=seed) if kind == "augmented" else upright
+                aug = ar.Compose(moved.transforms.values(), seed=seed) if kind == "augmented" else upright
                 settings = Settings(digest_of(training), aug.to_json(), seed, 64, (32, 32, channels), 10)
                 trainer = Trainer(settings, training)
                 trainer.run(steps, lambda loss: bar.update() and None)
@@ -75,10 +74,10 @@ def table(figures: Figures, steps: int) -> str:
 
 def plot(figures: Figures, path: Path) -> None:
     """Bars of means, and a dot for each seed."""
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
-    figure, axes = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
+    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    axes = figure.subplots()
     for offset, (kind, found) in zip((-0.2, 0.2), figures.items(), strict=True):
         places = [place + offset for place in range(len(TESTS))]
         bars = axes.bar(places, [statistics.mean(found[name]) for name in TESTS], 0.38, label=kind, alpha=0.6)

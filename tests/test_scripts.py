@@ -1,5 +1,6 @@
 """The scripts as people run them: what they print, write and answer to bad input."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -142,3 +143,42 @@ def test_read_image_turns_shrinks_and_flattens(tmp_path):
     assert read_image(tmp_path / "turned.jpg", shorter_side=10).size == (10, 20)
     with pytest.raises(UnreadableImageError, match="No such file"):
         read_image(tmp_path / "missing.png")
+
+
+@pytest.mark.slow
+def test_bench_measures_what_is_there_and_names_what_is_not(tmp_path):
+    done = run_script(
+        "bench.py", "--row", "keys", "--row", "warp", "--rounds", 1, "--seconds", 0.2, "--json", tmp_path / "b.json",
+        "--peers-python", tmp_path / "no-python",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for peer in ("OpenCV warpAffine", "albumentations", "torchvision", "kornia"):
+        assert f"{peer} is left out: " in done.stdout
+    rows = json.loads((tmp_path / "b.json").read_text())["rows"]
+    assert set(rows["keys"]) == {"augrng", "vectorized_map"}
+    assert set(rows["warp"]) == {"augrng", "ImageProjectiveTransformV3", "Keras layers"}
+    for row in rows.values():
+        for (value,) in row.values():
+            assert value > 0
+
+
+@pytest.mark.slow
+def test_the_experiment_makes_its_table(tmp_path):
+    done = run_script(
+        "experiment.py",
+        "--seeds",
+        1,
+        "--steps",
+        30,
+        "--data-dir",
+        tmp_path / "data",
+        "--json",
+        tmp_path / "e.json",
+    )
+    assert done.returncode == 0, done.stderr
+    figures = json.loads((tmp_path / "e.json").read_text())
+    for kind in ("plain", "augmented"):
+        upright, moved = (figures[kind][test][0] for test in ("upright", "rotated and shifted"))
+        assert 50 < upright <= 100  # ten classes, so far from chance after 30 steps already
+        assert moved < upright
+        assert f"| {kind} | {upright:.1f} %" in done.stdout

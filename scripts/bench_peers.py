@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+"""Contenders of scripts/bench.py that need no TensorFlow.
+
+`bench_peers.py ROW NAME FOLDER`; scripts/bench.py runs it with the interpreter that --peers-python names.
+Each imports its library when it runs, so that those that are not there can be left out.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import measuring
+import numpy as np
+
+Transform = Callable[[np.ndarray], np.ndarray]
+# By row: whether the crop is resized, its side, and the largest angle.
+WORKS = {
+    "warp": (False, 224, 15),
+    "small": (False, 32, 15),
+    "jpeg_500x375": (True, 224, 30),
+    "jpeg_2560x1600": (True, 224, 30),
+}
+WORKERS = 2
+
+
+def opencv(folder: Path) -> dict[str, Any]:
+    """The warp alone, by one fixed matrix."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    photo, (cosine, sine) = np.load(folder / "photo.npy"), (np.cos(0.2), np.sin(0.2))
+    matrix = np.array([[cosine, -sine, 40], [sine, cosine, -10]], np.float32)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+
+    def work() -> np.ndarray:
+        return cv2.warpAffine(photo, matrix, (224, 224), flags=flags)
+
+    return {"value": measuring.cpu_time(lambda: [work() for _ in range(32)], 32), "picture": work()}
+
+
+def albumentations_of(row: str) -> Transform:
+    import albumentations
+    import cv2
+
+    cv2.setNumThreads(1)
+    resized, side, degrees = WORKS[row]
+    crop = (
+        albumentations.RandomResizedCrop((side, side)) if resized else albumentations.RandomCrop(side, side)
+    )
+    rotation = albumentations.Rotate(limit=degrees, border_mode=cv2.BORDER_CONSTANT, p=1)
+    compose = albumentations.Compose([crop, albumentations.HorizontalFlip(), rotation])
+    return lambda image: compose(image=image)["image"]
+
+
+def torchvision_of(row: str) -> Transform:
+    import torch
+    from torchvision.transforms import InterpolationMode, v2
+
+    torch.set_num_threads(1)
+    resized, side, degrees = WORKS[row]
+    crop = v2.RandomResizedCrop(side, antialias=True) if resized else v2.RandomCrop(side)
+    rotation = v2.RandomRotation(degrees, interpolation=InterpolationMode.BILINEAR)
+    compose = v2.Compose([crop, v2.RandomHorizontalFlip(), rotation])
+    return lambda image: compose(torch.from_numpy(image).permute(2, 0, 1)).permute(1, 2, 0).numpy()
+
+
+def kornia_of(row: str) -> Transform:
+    import torch
+    from kornia import augmentation
+
+    torch.set_num_threads(1)
+    resized, side, degrees = WORKS[row]
+    crop = augmentation.RandomResizedCrop((side, side)) if resized else augmentation.RandomCrop((side, side))
+    rotation = augmentation.RandomRotation(float(degrees), p=1.0)
+    compose = torch.nn.Sequential(crop, augmentation.RandomHorizontalFlip(), rotation)
+
+    def apply(image: np.ndarray) -> np.ndarray:
+        floats = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
+        return (compose(floats)[0] * 255).round().byte().permute(1, 2, 0).numpy()
+
+    return apply
+
+
+TRANSFORMS = {"albumentations": albumentations_of, "torchvision": torchvision_of, "kornia": kornia_of}
+
+
+def one_core(name: str, folder: Path) -> dict[str, Any]:
+    """The warp row: 32 calls on a photograph."""
+    transform, photo = TRANSFORMS[name]("warp"), np.load(folder / "photo.npy")
+    work = lambda: [transform(photo) for _ in range(32)]  # noqa: E731
+    return {"value": measuring.cpu_time(work, 32), "picture": transform(photo)}
+
+
+class Examples:
+    """Images read and transformed one by one, round and round: what a DataLoader or Grain asks for."""
+
+    def __init__(self, row: str, name: str, folder: Path) -> None:
+        self.row, self.name = row, name
+        self.small = np.load(folder / "small.npy") if row == "small" else None
+        self.files = sorted(str(path) for path in (folder / row).glob("*.jpg"))
+        self._transform: Transform | None = None
+
+    def __len__(self) -> int:
+        return 1 << 30
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        if self._transform is None:  # in the worker
+            self._transform = TRANSFORMS[self.name](self.row)
+        return self._transform(self.read(index))
+
+    def read(self, index: int) -> np.ndarray:
+        if self.small is not None:
+            return self.small[index % len(self.small)]
+        path = self.files[index % len(self.files)]
+        if self.name == "torchvision":
+            from torchvision.io import ImageReadMode, decode_jpeg, read_file
+
+            return decode_jpeg(read_file(path), mode=ImageReadMode.RGB).permute(1, 2, 0).numpy()
+        import cv2
+
+        return cv2.imread(path, cv2.IMREAD_COLOR_RGB)
+
+
+def loader(row: str, name: str, folder: Path) -> dict[str, Any]:
+    """A PyTorch DataLoader with two workers."""
+    import torch
+
+    torch.set_num_threads(1)
+    examples, size = Examples(row, name, folder), batch_size(row)
+    batches = torch.utils.data.DataLoader(
+        examples, batch_size=size, num_workers=WORKERS, prefetch_factor=4, sampler=range(1 << 30)
+    )
+    return measuring.rate(iter(batches), size) | {"picture": examples[0]}
+
+
+def grain(row: str, folder: Path) -> dict[str, Any]:
+    """Grain's loader with two worker processes, the transform being albumentations'."""
+    import grain.python as pygrain
+
+    examples, size = Examples(row, "albumentations", folder), batch_size(row)
+    dataset = pygrain.MapDataset.source(range(1 << 30)).seed(1).map(examples.__getitem__)
+    options = pygrain.MultiprocessingOptions(num_workers=WORKERS)
+    batches = dataset.to_iter_dataset().batch(size).mp_prefetch(options)
+    return measuring.rate(iter(batches), size) | {"picture": examples[0]}
+
+
+def dali(row: str, folder: Path) -> dict[str, Any]:
+    """NVIDIA DALI without a GPU, two threads."""
+    from nvidia.dali import fn, pipeline_def, types
+
+    _, side, degrees = WORKS[row]
+    size = batch_size(row)
+    files = sorted(str(path) for path in (folder / row).glob("*.jpg"))
+
+    @pipeline_def(batch_size=size, num_threads=WORKERS, device_id=None, seed=1)
+    def pipeline() -> Any:
+        contents, _ = fn.readers.file(files=files, random_shuffle=True)
+        images = fn.decoders.image_random_crop(
+            contents, random_area=[0.08, 1.0], random_aspect_ratio=[3 / 4, 4 / 3]
+        )
+        images = fn.resize(images, size=[side, side], interp_type=types.INTERP_LINEAR, antialias=True)
+        images = fn.flip(images, horizontal=fn.random.coin_flip())
+        angle = fn.random.uniform(range=[-float(degrees), float(degrees)])
+        return fn.rotate(images, angle=angle, keep_size=True, fill_value=0)
+
+    made = pipeline()
+    made.build()
+
+    def batches() -> Iterator[np.ndarray]:
+        while True:
+            yield made.run()[0].as_array()
+
+    return measuring.rate(batches(), size) | {"picture": next(batches())[0]}
+
+
+def batch_size(row: str) -> int:
+    return 256 if row == "small" else 64
+
+
+def bound(function: Callable[..., dict[str, Any]], *arguments: str) -> Callable[[Path], dict[str, Any]]:
+    return lambda folder: function(*arguments, folder)
+
+
+CONTENDERS = {
+    "warp": {"OpenCV warpAffine": opencv, **{name: bound(one_core, name) for name in TRANSFORMS}},
+    "small": {name: bound(loader, "small", name) for name in TRANSFORMS},
+}
+for jpegs in ("jpeg_500x375", "jpeg_2560x1600"):
+    CONTENDERS[jpegs] = {
+        **{name: bound(loader, jpegs, name) for name in TRANSFORMS},
+        "DALI": bound(dali, jpegs),
+        "Grain": bound(grain, jpegs),
+    }
+PACKAGES = {
+    "OpenCV warpAffine": "opencv-python-headless",
+    **{name: name for name in TRANSFORMS},
+    "DALI": "nvidia-dali-cuda120",
+    "Grain": "grain",
+}
+
+if __name__ == "__main__":
+    measuring.contend(CONTENDERS, PACKAGES)

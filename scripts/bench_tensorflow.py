@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+"""Contenders of scripts/bench.py that run in TensorFlow: augrng, tf.image, Keras layers, decoding alone.
+
+`bench_tensorflow.py ROW NAME FOLDER`; scripts/bench.py runs it.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import keras
+import measuring
+import numpy as np
+import tensorflow as tf
+
+import augrng as ar
+import pipelines as pl
+from pipelines.guard import each
+from pipelines.read import Reader
+
+COUNT, BATCH = 65_536, 32
+LATE = 10**6  # a step
+JPEGS = ("jpeg_500x375", "jpeg_2560x1600")
+Found = dict[str, Any]
+
+
+def one_core() -> None:
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def recipe(row: str) -> ar.Compose:
+    if row in JPEGS:
+        return ar.Compose([ar.RandomResizedCrop(224, 224), ar.RandomFlip(), ar.RandomRotation(30)], seed=7)
+    side = 32 if row == "small" else 224
+    return ar.Compose([ar.RandomCrop(side, side), ar.RandomFlip(), ar.RandomRotation(15)], seed=7)
+
+
+def keys(folder: Path) -> Found:
+    """Keys of one transform and the four words of each, in one program."""
+    one_core()
+    aug, ids = ar.Compose([ar.RandomFlip()], seed=7), tf.range(COUNT, dtype=tf.int64)
+    ours = tf.function(lambda ids: ar.bits(aug.keys(ids, 0)["random_flip"], 4), jit_compile=True)
+    return {"value": measuring.cpu_time(lambda: ours(ids), COUNT)}
+
+
+def vectorized_map(folder: Path) -> Found:
+    """The same words by TensorFlow's ops, of a sixteenth of the examples."""
+    one_core()
+    pair = ar.Compose([ar.RandomFlip()], seed=7).seeds["random_flip"]
+    stream = tf.random.fold_in(tf.constant(pair, tf.int64), tf.constant(0, tf.int64))
+
+    def words(id_: tf.Tensor) -> tf.Tensor:
+        key = tf.random.fold_in(stream, id_, alg="philox")
+        return tf.random.stateless_uniform([4], key, None, None, tf.uint32, alg="philox")
+
+    theirs, ids = (
+        tf.function(lambda ids: tf.vectorized_map(words, ids)),
+        tf.range(COUNT // 16, dtype=tf.int64),
+    )
+    return {"value": measuring.cpu_time(lambda: theirs(ids), COUNT // 16)}
+
+
+def photos(folder: Path) -> tf.Tensor:
+    return tf.constant(np.stack([np.load(folder / "photo.npy")] * BATCH))
+
+
+def warp(folder: Path) -> Found:
+    one_core()
+    aug, batch, ids = recipe("warp"), photos(folder), tf.range(BATCH, dtype=tf.int64)
+    return {"value": measuring.cpu_time(lambda: aug(batch, ids, 0), BATCH), "picture": aug(batch, ids, 0)[0]}
+
+
+def projective(folder: Path) -> Found:
+    """The warp alone, by one fixed matrix, of float images."""
+    one_core()
+    images, (cosine, sine) = tf.cast(photos(folder), tf.float32), (np.cos(0.2), np.sin(0.2))
+    matrix = tf.constant([[cosine, -sine, 40.0, sine, cosine, -10.0, 0, 0]] * BATCH, tf.float32)
+
+    def work() -> tf.Tensor:
+        return tf.raw_ops.ImageProjectiveTransformV3(
+            images=images, transforms=matrix, output_shape=[224, 224], fill_value=0.0,
+            interpolation="BILINEAR", fill_mode="CONSTANT",
+        )  # fmt: skip
+
+    return {"value": measuring.cpu_time(work, BATCH), "picture": work()[0]}
+
+
+def keras_layers(side: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    layers = keras.Sequential(
+        [
+            keras.layers.RandomCrop(side, side),
+            keras.layers.RandomFlip("horizontal"),
+            keras.layers.RandomRotation(15 / 360, fill_mode="constant"),
+        ]
+    )
+    return tf.function(
+        lambda images: tf.cast(tf.round(layers(tf.cast(images, tf.float32), training=True)), tf.uint8)
+    )
+
+
+def keras_warp(folder: Path) -> Found:
+    one_core()
+    augment, batch = keras_layers(224), photos(folder)
+    return {"value": measuring.cpu_time(lambda: augment(batch), BATCH), "picture": augment(batch)[0]}
+
+
+def streamed(dataset: Any, batch_size: int) -> Found:
+    batches = iter(dataset)
+    return measuring.rate(batches, batch_size) | {"picture": next(batches)["image"][0]}
+
+
+def small(folder: Path) -> Found:
+    source = pl.from_arrays(np.load(folder / "small.npy"))
+    return streamed(pl.make_dataset(source, recipe("small"), batch_size=256, epochs=None, seed=1), 256)
+
+
+def mapped_small(function: Callable[[tf.Tensor], tf.Tensor], folder: Path) -> Found:
+    images = np.load(folder / "small.npy")
+    dataset = tf.data.Dataset.from_tensor_slices(images).repeat().shuffle(len(images), seed=1).batch(256)
+    dataset = dataset.map(lambda batch: {"image": function(batch)}, num_parallel_calls=tf.data.AUTOTUNE)
+    return streamed(dataset.prefetch(tf.data.AUTOTUNE), 256)
+
+
+def keras_small(folder: Path) -> Found:
+    return mapped_small(keras_layers(32), folder)
+
+
+def tf_image_small(folder: Path) -> Found:
+    """Crop and flip only: tf.image has no rotation."""
+
+    def of_one(image: tf.Tensor) -> tf.Tensor:
+        return tf.image.random_flip_left_right(tf.image.random_crop(image, [32, 32, 3]))
+
+    return mapped_small(lambda batch: tf.map_fn(of_one, batch), folder)
+
+
+def jpegs(row: str, folder: Path) -> Found:
+    source = pl.from_folder(folder / row)
+    return streamed(pl.make_dataset(source, recipe(row), batch_size=64, epochs=None, seed=1), 64)
+
+
+def mapped_jpegs(row: str, function: Callable[[tf.Tensor], tf.Tensor], folder: Path) -> Found:
+    files = sorted(str(path) for path in (folder / row).glob("*.jpg"))
+    dataset = tf.data.Dataset.from_tensor_slices(files).repeat()
+    dataset = dataset.map(
+        lambda path: {"image": function(tf.io.read_file(path))}, num_parallel_calls=tf.data.AUTOTUNE
+    )
+    return streamed(dataset.batch(64).prefetch(tf.data.AUTOTUNE), 64)
+
+
+def decode_alone(row: str, folder: Path) -> Found:
+    """Decodes whole files and keeps a corner, so that nothing else costs anything."""
+    return mapped_jpegs(row, lambda data: tf.io.decode_jpeg(data, channels=3)[:8, :8], folder)
+
+
+def tf_image_jpegs(row: str, folder: Path) -> Found:
+    """Window, resize and flip only: tf.image has no rotation."""
+
+    def of_one(data: tf.Tensor) -> tf.Tensor:
+        start, size, _ = tf.image.sample_distorted_bounding_box(
+            tf.io.extract_jpeg_shape(data), tf.zeros([1, 0, 4]), area_range=(0.08, 1.0),
+            aspect_ratio_range=(3 / 4, 4 / 3), use_image_if_no_bounding_boxes=True,
+        )  # fmt: skip
+        part = tf.io.decode_and_crop_jpeg(data, tf.concat([start[:2], size[:2]], 0), channels=3)
+        image = tf.image.random_flip_left_right(tf.image.resize(part, [224, 224]))
+        return tf.cast(tf.round(image), tf.uint8)
+
+    return mapped_jpegs(row, of_one, folder)
+
+
+def first_batch(step: int, folder: Path) -> Found:
+    """Seconds from asking for a dataset to having its first batch, in a new process."""
+    source, aug, start = pl.from_folder(folder / JPEGS[0]), recipe(JPEGS[0]), time.perf_counter()
+    dataset = pl.make_dataset(source, aug, batch_size=64, epochs=None, seed=1, start_step=step)
+    next(iter(dataset))
+    return {"value": time.perf_counter() - start}
+
+
+def compile_time(function: Callable[[], object]) -> Found:
+    """Seconds that a first call takes longer than a second one."""
+    times = []
+    for _ in range(2):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return {"value": times[0] - times[1]}
+
+
+def compile_ours(folder: Path) -> Found:
+    batch, ids = photos(folder), tf.range(BATCH, dtype=tf.int64)
+    return compile_time(lambda: recipe("warp")(batch, ids, 0))
+
+
+def compile_keras(folder: Path) -> Found:
+    augment, batch = keras_layers(224), photos(folder)
+    return compile_time(lambda: augment(batch))
+
+
+def stage(row: str, name: str, folder: Path) -> Found:
+    """CPU time of one part of the work on JPEGs, on one core, 64 at a time."""
+    one_core()
+    files = sorted((folder / row).glob("*.jpg"))[:64]
+    contents, ids = tf.constant([path.read_bytes() for path in files]), tf.range(len(files), dtype=tf.int64)
+    reader, count = Reader(recipe(row)), len(files)
+
+    def planned(contents: tf.Tensor, facts: tf.Tensor) -> Any:
+        return reader.plan(contents, facts, ids, tf.zeros_like(ids), most=count)
+
+    facts = each(reader.facts, contents)
+    plans = planned(contents, facts)
+    last = tf.stack([plans.size[:, 0] - 1, 0 * ids, 1 + 0 * ids, plans.size[:, 1]], -1)
+    works: dict[str, Callable[[], Any]] = {
+        "header": lambda: each(reader.facts, contents),
+        "draws and map": lambda: planned(contents, facts),
+        "decode window": lambda: each(lambda c, p: tf.size(reader.decoded(c, p)[0]), contents, plans),
+        "decode window and warp": lambda: each(reader.pixels, contents, plans),
+        "decode all": lambda: each(lambda c: tf.size(tf.io.decode_jpeg(c, channels=3)), contents),
+        "decode last row": lambda: each(
+            lambda c, w: tf.size(tf.io.decode_and_crop_jpeg(c, w, 3)), contents, tf.cast(last, tf.int32)
+        ),
+    }
+    work = tf.function(works[name], autograph=False)
+    return {"value": measuring.cpu_time(work, count)}
+
+
+STAGES = (
+    "header", "draws and map", "decode window", "decode window and warp", "decode all", "decode last row",
+)  # fmt: skip
+
+
+def bound(function: Callable[..., Found], *arguments: Any) -> Callable[[Path], Found]:
+    return lambda folder: function(*arguments, folder)
+
+
+CONTENDERS: dict[str, dict[str, Callable[[Path], Found]]] = {
+    "keys": {"augrng": keys, "vectorized_map": vectorized_map},
+    "warp": {"augrng": warp, "ImageProjectiveTransformV3": projective, "Keras layers": keras_warp},
+    "small": {"augrng": small, "Keras layers": keras_small, "tf.image": tf_image_small},
+    **{
+        row: {
+            "augrng": bound(jpegs, row),
+            "decoding alone": bound(decode_alone, row),
+            "tf.image": bound(tf_image_jpegs, row),
+        }
+        for row in JPEGS
+    },
+    "first_batch": {"augrng": bound(first_batch, 0), "augrng at step 10**6": bound(first_batch, LATE)},
+    "compile": {"augrng": compile_ours, "Keras layers": compile_keras},
+    **{f"stages_{row[5:]}": {name: bound(stage, row, name) for name in STAGES} for row in JPEGS},
+}
+PACKAGES = {"augrng": "tensorflow", "Keras layers": "keras"}
+
+if __name__ == "__main__":
+    measuring.contend(CONTENDERS, PACKAGES)
