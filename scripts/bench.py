@@ -50,7 +50,9 @@ class Row(NamedTuple):
 
 END_TO_END = ["augrng", "decoding alone", "tf.image", *TORCH, "DALI", "Grain"]
 ROWS = {
-    "keys": Row("keys and 4 words, 65,536 examples, one core", "us", 1e6, False, ["augrng", "vectorized_map"]),
+    "keys": Row(
+        "keys and 4 words, 65,536 examples, one core", "us", 1e6, False, ["augrng", "vectorized_map"]
+    ),
     "warp": Row(
         "256x256 to 224x224 uint8: crop, flip, rotation, one core", "ms", 1e3, False,
         ["augrng", "ImageProjectiveTransformV3", "Keras layers", "OpenCV warpAffine", *TORCH],
