@@ -17,7 +17,7 @@ from typing import Any
 import tensorflow as tf
 
 from augrng import arguments
-from augrng.bits import bits
+from augrng.bits import bits, first_two
 
 
 def split(seed: Any, num: int = 2, *, alg: str = "philox") -> tf.Tensor:
@@ -37,7 +37,8 @@ def split(seed: Any, num: int = 2, *, alg: str = "philox") -> tf.Tensor:
     """
     if num < 1:
         raise ValueError(f"num: must be at least 1, got {num}")
-    words = _int64_words(arguments.seeds(seed), 2 * num, alg)
+    words = bits(arguments.seeds(seed), 4 * num, alg=alg)
+    words = _int64(words[..., 0::2], words[..., 1::2])
     seeds = tf.reshape(words, tf.concat([tf.shape(words)[:-1], [num, 2]], 0))
     seeds.set_shape([*words.shape[:-1], num, 2])
     return seeds
@@ -58,15 +59,14 @@ def fold_in(seed: Any, data: Any, *, alg: str = "philox") -> tf.Tensor:
       TypeError: if `seed` or `data` does not hold integers.
       ValueError: if `seed` has not shape [..., 2], or `alg` is unknown.
     """
-    hashed = _int64_words(arguments.seeds(seed), 1, alg)[..., 0]
+    hashed = _int64(*first_two(arguments.seeds(seed), alg))
     data = arguments.integers(data, "data")
     return tf.stack([hashed + tf.zeros_like(data), data + tf.zeros_like(hashed)], -1)
 
 
-def _int64_words(seed: tf.Tensor, num: int, alg: str) -> tf.Tensor:
-    """The first `num` int64 words of each seed: two uint32 words each, the low half first."""
-    words = tf.cast(bits(seed, 2 * num, alg=alg), tf.uint64)
-    low, high = words[..., 0::2], words[..., 1::2]
+def _int64(low: tf.Tensor, high: tf.Tensor) -> tf.Tensor:
+    """int64 words of two uint32 words each."""
+    low, high = tf.cast(low, tf.uint64), tf.cast(high, tf.uint64)
     return tf.bitcast(low | tf.bitwise.left_shift(high, tf.constant(32, tf.uint64)), tf.int64)
 
 

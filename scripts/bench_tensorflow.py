@@ -19,11 +19,13 @@ import tensorflow as tf
 
 import augrng as ar
 import pipelines as pl
+from pipelines.device_check import contenders, moved
 from pipelines.guard import each
 from pipelines.read import Reader
 
 COUNT, BATCH = 65_536, 32
 LATE = 10**6  # a step
+GPU_BATCH, GPU_SIDE = 1024, 256
 JPEGS = ("jpeg_500x375", "jpeg_2560x1600")
 Found = dict[str, Any]
 
@@ -201,6 +203,21 @@ def compile_keras(folder: Path) -> Found:
     return compile_time(lambda: augment(batch))
 
 
+def on_device(name: str, folder: Path) -> Found:
+    """Bytes a second that warp and normalisation of 1,024 images must move, on a GPU."""
+    if not tf.config.list_physical_devices("GPU"):
+        raise ImportError("TensorFlow sees no GPU")
+    start = contenders("GPU:0", GPU_BATCH, GPU_SIDE)[name]
+    start()
+    calls, begin = 0, time.perf_counter()
+    while time.perf_counter() < begin + 2:
+        for _ in range(20):
+            start()
+        tf.test.experimental.sync_devices()
+        calls += 20
+    return {"value": calls * moved(GPU_BATCH, GPU_SIDE)[name] / (time.perf_counter() - begin)}
+
+
 def stage(row: str, name: str, folder: Path) -> Found:
     """CPU time of one part of the work on JPEGs, on one core, 64 at a time."""
     one_core()
@@ -250,6 +267,7 @@ CONTENDERS: dict[str, dict[str, Callable[[Path], Found]]] = {
         for row in JPEGS
     },
     "first_batch": {"augrng": bound(first_batch, 0), "augrng at step 10**6": bound(first_batch, LATE)},
+    "gpu": {name: bound(on_device, name) for name in ("augrng", "copy", "Keras layers")},
     "compile": {"augrng": compile_ours, "Keras layers": compile_keras},
     **{f"stages_{row[5:]}": {name: bound(stage, row, name) for name in STAGES} for row in JPEGS},
 }
