@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import measuring
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
@@ -28,14 +29,6 @@ HERE = Path(__file__).resolve().parent
 JPEGS = {"jpeg_500x375": (500, 375, 256), "jpeg_2560x1600": (2560, 1600, 48)}
 TORCH = ["albumentations", "torchvision", "kornia"]
 PEERS = {*TORCH, "OpenCV warpAffine", "DALI", "Grain"}  # need no TensorFlow
-STAGES = [
-    "header",
-    "draws and map",
-    "decode window",
-    "decode window and warp",
-    "decode all",
-    "decode last row",
-]
 
 
 class Row(NamedTuple):
@@ -71,8 +64,12 @@ ROWS = {
         ["augrng", "copy", "Keras layers"],
     ),
     "compile": Row("compiling for a batch of 32", "s", 1, False, ["augrng", "Keras layers"]),
-    "stages_500x375": Row("parts of the work on a 500x375 JPEG, one core", "ms", 1e3, False, STAGES),
-    "stages_2560x1600": Row("parts of the work on a 2560x1600 JPEG, one core", "ms", 1e3, False, STAGES),
+    "stages_500x375": Row(
+        "parts of the work on a 500x375 JPEG, one core", "ms", 1e3, False, measuring.STAGES
+    ),
+    "stages_2560x1600": Row(
+        "parts of the work on a 2560x1600 JPEG, one core", "ms", 1e3, False, measuring.STAGES
+    ),
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ Each imports its library when it runs, so that those that are not there can be l
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -177,19 +178,15 @@ def batch_size(row: str) -> int:
     return 256 if row == "small" else 64
 
 
-def bound(function: Callable[..., dict[str, Any]], *arguments: str) -> Callable[[Path], dict[str, Any]]:
-    return lambda folder: function(*arguments, folder)
-
-
 CONTENDERS = {
-    "warp": {"OpenCV warpAffine": opencv, **{name: bound(one_core, name) for name in TRANSFORMS}},
-    "small": {name: bound(loader, "small", name) for name in TRANSFORMS},
+    "warp": {"OpenCV warpAffine": opencv, **{name: partial(one_core, name) for name in TRANSFORMS}},
+    "small": {name: partial(loader, "small", name) for name in TRANSFORMS},
 }
 for jpegs in ("jpeg_500x375", "jpeg_2560x1600"):
     CONTENDERS[jpegs] = {
-        **{name: bound(loader, jpegs, name) for name in TRANSFORMS},
-        "DALI": bound(dali, jpegs),
-        "Grain": bound(grain, jpegs),
+        **{name: partial(loader, jpegs, name) for name in TRANSFORMS},
+        "DALI": partial(dali, jpegs),
+        "Grain": partial(grain, jpegs),
     }
 PACKAGES = {
     "OpenCV warpAffine": "opencv-python-headless",

@@ -7,6 +7,7 @@
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -245,31 +246,22 @@ def stage(row: str, name: str, folder: Path) -> Found:
     return {"value": measuring.cpu_time(work, count)}
 
 
-STAGES = (
-    "header", "draws and map", "decode window", "decode window and warp", "decode all", "decode last row",
-)  # fmt: skip
-
-
-def bound(function: Callable[..., Found], *arguments: Any) -> Callable[[Path], Found]:
-    return lambda folder: function(*arguments, folder)
-
-
 CONTENDERS: dict[str, dict[str, Callable[[Path], Found]]] = {
     "keys": {"augrng": keys, "vectorized_map": vectorized_map},
     "warp": {"augrng": warp, "ImageProjectiveTransformV3": projective, "Keras layers": keras_warp},
     "small": {"augrng": small, "Keras layers": keras_small, "tf.image": tf_image_small},
     **{
         row: {
-            "augrng": bound(jpegs, row),
-            "decoding alone": bound(decode_alone, row),
-            "tf.image": bound(tf_image_jpegs, row),
+            "augrng": partial(jpegs, row),
+            "decoding alone": partial(decode_alone, row),
+            "tf.image": partial(tf_image_jpegs, row),
         }
         for row in JPEGS
     },
-    "first_batch": {"augrng": bound(first_batch, 0), "augrng at step 10**6": bound(first_batch, LATE)},
-    "gpu": {name: bound(on_device, name) for name in ("augrng", "copy", "Keras layers")},
+    "first_batch": {"augrng": partial(first_batch, 0), "augrng at step 10**6": partial(first_batch, LATE)},
+    "gpu": {name: partial(on_device, name) for name in ("augrng", "copy", "Keras layers")},
     "compile": {"augrng": compile_ours, "Keras layers": compile_keras},
-    **{f"stages_{row[5:]}": {name: bound(stage, row, name) for name in STAGES} for row in JPEGS},
+    **{f"stages_{row[5:]}": {name: partial(stage, row, name) for name in measuring.STAGES} for row in JPEGS},
 }
 PACKAGES = {"augrng": "tensorflow", "Keras layers": "keras"}
 

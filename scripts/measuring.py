@@ -12,6 +12,14 @@ from typing import Any
 
 import numpy as np
 
+STAGES = [
+    "header",
+    "draws and map",
+    "decode window",
+    "decode window and warp",
+    "decode all",
+    "decode last row",
+]
 _SECONDS = 4.0  # that a measurement takes at least
 
 
