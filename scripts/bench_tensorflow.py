@@ -4,6 +4,7 @@
 `bench_tensorflow.py ROW NAME FOLDER`; scripts/bench.py runs it.
 """
 
+import argparse
 import sys
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ import pipelines as pl
 from pipelines.device_check import contenders, moved
 from pipelines.guard import each
 from pipelines.read import Reader
+from scripts.gpu_check import measured
 
 COUNT, BATCH = 65_536, 32
 LATE = 10**6  # a step
@@ -209,14 +211,9 @@ def on_device(name: str, folder: Path) -> Found:
     if not tf.config.list_physical_devices("GPU"):
         raise ImportError("TensorFlow sees no GPU")
     start = contenders("GPU:0", GPU_BATCH, GPU_SIDE)[name]
-    start()
-    calls, begin = 0, time.perf_counter()
-    while time.perf_counter() < begin + 2:
-        for _ in range(20):
-            start()
-        tf.test.experimental.sync_devices()
-        calls += 20
-    return {"value": calls * moved(GPU_BATCH, GPU_SIDE)[name] / (time.perf_counter() - begin)}
+    timing = argparse.Namespace(rounds=5, calls=20)
+    seconds = measured(start, lambda _: tf.test.experimental.sync_devices(), timing)
+    return {"value": moved(GPU_BATCH, GPU_SIDE)[name] / seconds}
 
 
 def stage(row: str, name: str, folder: Path) -> Found:
