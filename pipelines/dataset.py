@@ -1,5 +1,6 @@
 """make_dataset: a source, a recipe and an order, put together into batches."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -135,7 +136,7 @@ def make_dataset(
         batches = batches.batch(local, drop_remainder=drop_remainder)
     if device is None and output != _SAME:
         batches = batches.map(lambda batch: {**batch, "image": output(batch["image"])}, num_parallel_calls)
-    batches = batches.prefetch(tf.data.AUTOTUNE)
+    batches = batches.prefetch(tf.data.AUTOTUNE).with_options(_options())
     return batches if work is None else OnDevice(batches, *work, str(device))
 
 
@@ -143,6 +144,15 @@ def skipped_ids(path: str | Path) -> list[int]:
     """The ids in a file that `make_dataset(..., on_error="skip", skipped=path)` wrote."""
     file = Path(path)
     return [int(line.split("\t")[0]) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def _options() -> tf.data.Options:
+    options = tf.data.Options()
+    # A thread that runs a program of XLA's waits for the parts that others take of it.
+    options.threading.private_threadpool_size = 2 * (os.cpu_count() or 1)
+    # The rewriting takes half a second for each iterator, and what is built here leaves it nothing to do.
+    options.experimental_optimization.apply_default_optimizations = False
+    return options
 
 
 def _reading(source: Source, reader: Reader, chunk: int) -> tuple[_Work, _Work]:

@@ -58,27 +58,23 @@ def each(function: Callable[..., Any], *arguments: Any) -> Any:
     """`function` of each row of batches, on all cores, stacked again.
 
     Args:
-      function: from one row of each argument to a tensor, or a list of tensors, of known shapes.
+      function: from one row of each argument to a tensor, or a list of tensors, of known shapes. What is a
+        `tf.function` already is not traced again for rows of the same shapes.
       arguments: structures of tensors [N, ...]; rows of ragged tensors are tensors.
 
     Returns:
       A tensor [N, ...], or a list of them.
     """
-    parts = tf.nest.flatten(arguments)
-    ragged = [isinstance(part, tf.RaggedTensor) for part in parts]
-    dense = [part for part, is_ragged in zip(parts, ragged, strict=True) if not is_ragged]
-    numbers = tf.range(tf.shape(dense[0])[0])
-
-    def of_row(number: tf.Tensor, *row: tf.Tensor) -> Any:
-        given = iter(row)
-        values = [part[number] if r else next(given) for part, r in zip(parts, ragged, strict=True)]
-        return function(*tf.nest.pack_sequence_as(arguments, values))
-
-    specs = [tf.TensorSpec(part.shape[1:], part.dtype) for part in (numbers, *dense)]
-    traced = tf.function(of_row, autograph=False).get_concrete_function(*specs)
+    if any(isinstance(part, tf.RaggedTensor) for part in tf.nest.flatten(arguments)):
+        function, arguments = _of_dense(function, arguments)
+    traceable: Any = function
+    if not isinstance(function, tf.types.experimental.PolymorphicFunction):
+        traceable = tf.function(function, autograph=False)
+    rows = tf.nest.map_structure(lambda part: tf.TensorSpec(part.shape[1:], part.dtype), arguments)
+    traced = traceable.get_concrete_function(*rows)
     made = tf.nest.flatten(traced.structured_outputs)
     found = tf.raw_ops.MapDefun(
-        arguments=[numbers, *dense],
+        arguments=tf.nest.flatten(arguments),
         captured_inputs=traced.captured_inputs,
         output_types=[one.dtype for one in made],
         output_shapes=[one.shape for one in made],
@@ -86,6 +82,20 @@ def each(function: Callable[..., Any], *arguments: Any) -> Any:
         max_intra_op_parallelism=1,
     )
     return tf.nest.pack_sequence_as(traced.structured_outputs, found)
+
+
+def _of_dense(function: Callable[..., Any], arguments: Any) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """The same for rows of dense tensors alone: numbers to find ragged rows by, and the dense arguments."""
+    parts = tf.nest.flatten(arguments)
+    ragged = [isinstance(part, tf.RaggedTensor) for part in parts]
+    dense = [part for part, is_ragged in zip(parts, ragged, strict=True) if not is_ragged]
+
+    def of_row(number: tf.Tensor, *row: tf.Tensor) -> Any:
+        given = iter(row)
+        values = [part[number] if r else next(given) for part, r in zip(parts, ragged, strict=True)]
+        return function(*tf.nest.pack_sequence_as(arguments, values))
+
+    return of_row, (tf.range(tf.shape(dense[0])[0]), *dense)
 
 
 def _one_by_one(

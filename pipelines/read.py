@@ -31,6 +31,7 @@ from pipelines.decode import (
     require,
     upright_flags,
 )
+from pipelines.guard import each
 from pipelines.header import JPEG, UNKNOWN, first_bytes, header, jpeg_facts
 
 _SLACK = fixed.ONE // 64  # positions are exact to this
@@ -82,7 +83,7 @@ class Reader:
         if aug.output_size is None:
             raise ValueError("aug: its output must have a fixed size; add a crop or a resize to the recipe")
         self.aug, self.channels, self.max_pixels = aug, channels, max_pixels
-        self._program = _compiled_plan(aug, partial, max_pixels)
+        self._traced = _traced(aug, partial, channels, max_pixels)
 
     def __call__(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
         """Reads one image.
@@ -98,13 +99,8 @@ class Reader:
         Raises:
           InvalidArgumentError: if the image cannot be decoded or is refused by a transform.
         """
-        return self.pixels(contents, self.plan_one(contents, id_, epoch))
-
-    def plan_one(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor) -> Plan:
-        """The plan of one image, without the dimension N."""
-        facts = self.facts(contents)
-        plans = self.plan(contents[None], facts[None], id_[None], epoch[None], most=1)
-        return Plan(*(part[0] for part in plans))
+        plans = self._plans_of_one(contents, id_, epoch)
+        return each(self.pixels, contents[None], plans)[0]
 
     def facts(self, contents: tf.Tensor) -> tf.Tensor:
         """int32[3], what must be read from one image before its plan; see `header.jpeg_facts`."""
@@ -118,43 +114,70 @@ class Reader:
         # without JPEG's end marker is decoded whole: whether it fails must not depend on what was drawn.
         last = tf.maximum(tf.strings.length(contents) - 2, 0)
         ends = tf.strings.substr(contents, last, tf.fill(tf.shape(last), 2))
-        arguments = [first_bytes(contents), facts, ends == b"\xff\xd9", ids, epochs]
         count = tf.shape(ids)[0]
         padded = []
-        for argument in arguments:
+        for argument in [first_bytes(contents), facts, ends == b"\xff\xd9", ids, epochs]:
             rest = [[0, 0]] * (argument.shape.rank - 1)
             whole = tf.pad(argument, [[0, most - count], *rest])
             padded.append(tf.ensure_shape(whole, [most, *argument.shape[1:]]))
-        return Plan(*(part[:count] for part in self._program(*padded)))
+        return Plan(*(part[:count] for part in self._traced.plan(*padded)))
 
-    def pixels(self, contents: tf.Tensor, plan: Plan) -> tf.Tensor:
-        """Decodes and renders one image, uint8[height, width, channels], by its plan."""
-        return self.aug.render(*self.decoded(contents, plan))
+    def plan_one(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor) -> Plan:
+        """The plan of one image, without the dimension N."""
+        return Plan(*(part[0] for part in self._plans_of_one(contents, id_, epoch)))
+
+    def _plans_of_one(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor) -> Plan:
+        facts = self.facts(contents)
+        return self.plan(contents[None], facts[None], id_[None], epoch[None], most=1)
+
+    @property
+    def pixels(self) -> Callable[[tf.Tensor, Plan], tf.Tensor]:
+        """Decodes and renders one image, uint8[height, width, channels], by its plan; a `tf.function`."""
+        return self._traced.pixels
 
     def decoded(self, contents: tf.Tensor, plan: Plan) -> tuple[tf.Tensor, tf.Tensor]:
         """What `render` takes: the part of one image that is read, uint8[h, w, channels], and the map."""
-        rules = [*_rules(self.max_pixels), *self.aug.rules]
-        rule = tf.gather([*rules, ""], plan.refusal)
-        message = [rule, "; got (height, width)", plan.size, ", first bytes", plan.head]
-        contents = require(contents, tf.equal(plan.refusal, len(rules)), message)
+        return _decoded(self.aug, self.channels, self.max_pixels, contents, plan)
 
-        def whole() -> tf.Tensor:
-            return pyramid.pick(decode_stored(contents, plan.format, self.channels), plan.level)
 
-        parts = [functools.partial(decode_cells, contents, plan.cells, r, self.channels) for r in RATIOS]
-        image = tf.switch_case(plan.choice, [whole, *parts])
-        image.set_shape([None, None, self.channels])
-        return image, plan.map
+class _Traced(NamedTuple):
+    """What a `Reader` runs: made once for equal arguments, for it takes a second to trace."""
+
+    plan: Callable[..., Plan]
+    pixels: Callable[[tf.Tensor, Plan], tf.Tensor]
+
+
+@functools.lru_cache(maxsize=64)
+def _traced(aug: ar.Compose, partial: bool, channels: int, max_pixels: int) -> _Traced:
+    def pixels(contents: tf.Tensor, plan: Plan) -> tf.Tensor:
+        return aug.render(*_decoded(aug, channels, max_pixels, contents, plan))
+
+    plan = functools.partial(_plan, aug, partial, max_pixels)
+    return _Traced(
+        plan=tf.function(plan, jit_compile=True, autograph=False),
+        pixels=tf.function(pixels, autograph=False),
+    )
+
+
+def _decoded(
+    aug: ar.Compose, channels: int, max_pixels: int, contents: tf.Tensor, plan: Plan
+) -> tuple[tf.Tensor, tf.Tensor]:
+    rules = [*_rules(max_pixels), *aug.rules]
+    rule = tf.gather([*rules, ""], plan.refusal)
+    message = [rule, "; got (height, width)", plan.size, ", first bytes", plan.head]
+    contents = require(contents, tf.equal(plan.refusal, len(rules)), message)
+
+    def whole() -> tf.Tensor:
+        return pyramid.pick(decode_stored(contents, plan.format, channels), plan.level)
+
+    parts = [functools.partial(decode_cells, contents, plan.cells, ratio, channels) for ratio in RATIOS]
+    image = tf.switch_case(plan.choice, [whole, *parts])
+    image.set_shape([None, None, channels])
+    return image, plan.map
 
 
 def _rules(max_pixels: int) -> list[str]:
     return [_NOT_AN_IMAGE, _TOO_LARGE.format(max_pixels)]
-
-
-@functools.lru_cache(maxsize=64)
-def _compiled_plan(aug: ar.Compose, partial: bool, max_pixels: int) -> Callable[..., Plan]:
-    """`_plan` of a recipe as one program, compiled once however many datasets are made with it."""
-    return tf.function(functools.partial(_plan, aug, partial, max_pixels), jit_compile=True, autograph=False)
 
 
 def _plan(
