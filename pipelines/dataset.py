@@ -175,7 +175,8 @@ def _reading(source: Source, reader: Reader, chunk: int) -> tuple[_Work, _Work]:
 
     def alone(record: Record) -> Record:
         record = {**record, **load(record)}
-        return {**record, "image": reader(record["image"], record["id"], record["epoch"])}
+        image = reader(record["image"], record["id"], record["epoch"], most=chunk)
+        return {**record, "image": image}
 
     return together, alone
 

@@ -113,6 +113,7 @@ def _one_by_one(
     return checked.ragged_batch(tf.maximum(count, 1))
 
 
+@tf.autograph.experimental.do_not_convert  # nothing there to convert; looking takes 0.1 s and more
 def _stopped(results: tf.data.Dataset, ids: tf.Tensor) -> tf.data.Dataset:
     """The results, or an error at the first gap in their numbers."""
     count = tf.size(ids, tf.int64)
@@ -128,6 +129,7 @@ def _stopped(results: tf.data.Dataset, ids: tf.Tensor) -> tf.data.Dataset:
     return _with_end(results, count).scan(tf.constant(0, tf.int64), checked).take(count)
 
 
+@tf.autograph.experimental.do_not_convert  # nothing there to convert; looking takes 0.1 s and more
 def _reported(results: tf.data.Dataset, ids: tf.Tensor, skipped: str | Path | None) -> tf.data.Dataset:
     """The results; the ids at gaps in their numbers are written down."""
     stream = sys.stderr if skipped is None else "file://" + os.path.abspath(skipped)

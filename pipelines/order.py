@@ -99,6 +99,7 @@ def _random_access(source: Source, order: Order, pair: tuple[int, int], chunk: i
         last = tf.constant(size - 1, tf.int64)
         return tf.random.experimental.index_shuffle(indices, epoch_seed(pair, epoch), last)
 
+    @tf.autograph.experimental.do_not_convert
     def at(positions: tf.Tensor) -> Record:
         epochs, indices = positions // size, positions % size
         if order.shuffle:

@@ -85,13 +85,14 @@ class Reader:
         self.aug, self.channels, self.max_pixels = aug, channels, max_pixels
         self._traced = _traced(aug, partial, channels, max_pixels)
 
-    def __call__(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
+    def __call__(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor, *, most: int = 1) -> tf.Tensor:
         """Reads one image.
 
         Args:
           contents: scalar string.
           id_: int64 scalar.
           epoch: int64 scalar.
+          most: as of `plan`, where that is used beside this: one program then serves both.
 
         Returns:
           uint8[height, width, channels].
@@ -99,13 +100,14 @@ class Reader:
         Raises:
           InvalidArgumentError: if the image cannot be decoded or is refused by a transform.
         """
-        plans = self._plans_of_one(contents, id_, epoch)
+        plans = self._plans_of_one(contents, id_, epoch, most)
         return each(self.pixels, contents[None], plans)[0]
 
     def facts(self, contents: tf.Tensor) -> tf.Tensor:
         """int32[3], what must be read from one image before its plan; see `header.jpeg_facts`."""
         return jpeg_facts(contents)
 
+    @tf.autograph.experimental.do_not_convert
     def plan(
         self, contents: tf.Tensor, facts: tf.Tensor, ids: tf.Tensor, epochs: tf.Tensor, *, most: int
     ) -> Plan:
@@ -124,11 +126,11 @@ class Reader:
 
     def plan_one(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor) -> Plan:
         """The plan of one image, without the dimension N."""
-        return Plan(*(part[0] for part in self._plans_of_one(contents, id_, epoch)))
+        return Plan(*(part[0] for part in self._plans_of_one(contents, id_, epoch, 1)))
 
-    def _plans_of_one(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor) -> Plan:
+    def _plans_of_one(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor, most: int) -> Plan:
         facts = self.facts(contents)
-        return self.plan(contents[None], facts[None], id_[None], epoch[None], most=1)
+        return self.plan(contents[None], facts[None], id_[None], epoch[None], most=most)
 
     @property
     def pixels(self) -> Callable[[tf.Tensor, Plan], tf.Tensor]:

@@ -33,8 +33,13 @@ JPEGS = ("jpeg_500x375", "jpeg_2560x1600")
 Found = dict[str, Any]
 
 
-def one_core() -> None:
+def one_thread_an_image() -> None:
+    """As the peers have it: images are worked on side by side, so that none needs more than a thread."""
     tf.config.threading.set_intra_op_parallelism_threads(1)
+
+
+def one_core() -> None:
+    one_thread_an_image()
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
@@ -145,11 +150,13 @@ def tf_image_small(folder: Path) -> Found:
 
 
 def jpegs(row: str, folder: Path) -> Found:
+    one_thread_an_image()
     source = pl.from_folder(folder / row)
     return streamed(pl.make_dataset(source, recipe(row), batch_size=64, epochs=None, seed=1), 64)
 
 
 def mapped_jpegs(row: str, function: Callable[[tf.Tensor], tf.Tensor], folder: Path) -> Found:
+    one_thread_an_image()
     files = sorted(str(path) for path in (folder / row).glob("*.jpg"))
     dataset = tf.data.Dataset.from_tensor_slices(files).repeat()
     dataset = dataset.map(

@@ -51,7 +51,11 @@ def python():
     return run
 
 
+SLOW = ["test_training", "test_resume", "test_scripts", "test_read"]  # files that take minutes; begun first
+
+
 def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.stem not in SLOW)  # a worker takes a file after the other
     if not tf.config.list_physical_devices("GPU"):
         for item in items:
             if "gpu" in item.keywords:
