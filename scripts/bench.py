@@ -26,7 +26,6 @@ from PIL import Image
 from tqdm import tqdm
 
 HERE = Path(__file__).resolve().parent
-JPEGS = {"jpeg_500x375": (500, 375, 256), "jpeg_2560x1600": (2560, 1600, 48)}
 TORCH = ["albumentations", "torchvision", "kornia"]
 PEERS = {*TORCH, "OpenCV warpAffine", "DALI", "Grain"}  # need no TensorFlow
 
@@ -132,7 +131,7 @@ def make_inputs(folder: Path) -> None:
             )
         )
     np.save(folder / "small.npy", np.stack(small))
-    for name, (width, height, count) in JPEGS.items():
+    for name, (width, height, count) in measuring.JPEGS.items():
         (folder / name).mkdir()
         for number in range(count):
             left, top = rng.integers(0, 60, 2)

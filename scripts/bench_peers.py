@@ -182,7 +182,7 @@ CONTENDERS = {
     "warp": {"OpenCV warpAffine": opencv, **{name: partial(one_core, name) for name in TRANSFORMS}},
     "small": {name: partial(loader, "small", name) for name in TRANSFORMS},
 }
-for jpegs in ("jpeg_500x375", "jpeg_2560x1600"):
+for jpegs in measuring.JPEGS:
     CONTENDERS[jpegs] = {
         **{name: partial(loader, jpegs, name) for name in TRANSFORMS},
         "DALI": partial(dali, jpegs),

@@ -29,7 +29,7 @@ from scripts.gpu_check import measured
 COUNT, BATCH = 65_536, 32
 LATE = 10**6  # a step
 GPU_BATCH, GPU_SIDE = 1024, 256
-JPEGS = ("jpeg_500x375", "jpeg_2560x1600")
+JPEGS = tuple(measuring.JPEGS)
 Found = dict[str, Any]
 
 

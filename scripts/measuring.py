@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+JPEGS = {"jpeg_500x375": (500, 375, 256), "jpeg_2560x1600": (2560, 1600, 48)}  # row -> width, height, files
 STAGES = [
     "header",
     "draws and map",
