@@ -9,6 +9,7 @@ from augrng.keys import fold_in as fold_in
 from augrng.keys import split as split
 from augrng.keys import string_ids as string_ids
 from augrng.recipe import STREAM_VERSION as STREAM_VERSION
+from augrng.sampling import Sampling as Sampling
 from augrng.seeds import get_seed as get_seed
 from augrng.seeds import seed_everything as seed_everything
 from augrng.stateless import stateless_random_crop as stateless_random_crop
@@ -22,6 +23,5 @@ from augrng.transforms import RandomQuarterTurn as RandomQuarterTurn
 from augrng.transforms import RandomResizedCrop as RandomResizedCrop
 from augrng.transforms import RandomRotation as RandomRotation
 from augrng.transforms import Resize as Resize
-from augrng.warp import Sampling as Sampling
 
 __version__ = "0.1.0"

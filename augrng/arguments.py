@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-IMAGE_DTYPES = (tf.uint8, tf.uint16, tf.float16, tf.bfloat16, tf.float32, tf.float64)
+IMAGE_DTYPES = (
+    *(tf.uint8, tf.uint16, tf.uint32, tf.uint64, tf.int8, tf.int16, tf.int32, tf.int64, tf.bool),
+    *(tf.float16, tf.bfloat16, tf.float32, tf.float64),
+)
 
 
 def integers(value: Any, name: str) -> tf.Tensor:
@@ -54,8 +57,8 @@ def images(value: Any, name: str = "images") -> tf.Tensor:
     """Returns an image [H, W, C] or a batch [B, H, W, C] as a tensor.
 
     Raises:
-      TypeError: if the dtype is not one of uint8, uint16, float16, bfloat16, float32, float64.
-      ValueError: if the rank is not 3 or 4, or the number of channels is unknown or not 1 to 4.
+      TypeError: if the dtype is none of integers, bool, float16, bfloat16, float32, float64.
+      ValueError: if the rank is not 3 or 4, or the number of channels is unknown or 0.
     """
     value = tf.convert_to_tensor(value)
     if value.dtype not in IMAGE_DTYPES:
@@ -66,8 +69,8 @@ def images(value: Any, name: str = "images") -> tf.Tensor:
             f"{name}: must have shape [H, W, C] or [B, H, W, C], got {value.shape}; "
             "add a channel axis to a grey image, and set the shape of a decoded one"
         )
-    if value.shape[-1] not in (1, 2, 3, 4):
-        raise ValueError(f"{name}: must have 1 to 4 channels, known when traced, got shape {value.shape}")
+    if not value.shape[-1]:
+        raise ValueError(f"{name}: must have channels, as many as known when traced, got shape {value.shape}")
     return value
 
 

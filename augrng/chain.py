@@ -13,21 +13,18 @@ share one, and what was compiled for it.
 
 import dataclasses
 import functools
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from augrng import affine, arguments, pyramid
+from augrng import affine, arguments
 from augrng.bits import bits
 from augrng.keys import fold_in
+from augrng.render import Renderer, compiled
+from augrng.sampling import MAX_SIDE
 from augrng.transforms import Params, Transform
-from augrng.warp import MAX_SIDE, Sampling, warp
-
-_BUFFERS = [1 << k for k in range(10, 30)]  # up to the pyramid of the largest image
-_MAX_ROWS = 1 << 31
 
 
 class Chain:
@@ -35,24 +32,14 @@ class Chain:
 
     def __init__(self, transforms: tuple[Transform, ...], alg: str) -> None:
         self.transforms, self.alg = transforms, alg
-        self.sampling = _common_sampling(transforms)
-        self.antialias = any(transform.reduces for transform in transforms)
+        self.renderer = Renderer(transforms)
+        self.sampling, self.antialias = self.renderer.sampling, self.renderer.antialias
+        self.size_after, self.fixed_size = self.renderer.size_after, self.renderer.fixed_size
+        self.render, self.render_rows = self.renderer.render, self.renderer.render_rows
         self.draw = compiled(self._draw)
         self.sample = compiled(self._sample)
         self.map = compiled(self._map)
         self.plan = compiled(self._plan)
-
-    def size_after(self, height: Any, width: Any) -> tuple[Any, Any]:
-        """Height and width of what comes out of an image of this size."""
-        for transform in self.transforms:
-            height, width = transform.size_after(height, width)
-        return height, width
-
-    @property
-    def fixed_size(self) -> tuple[int, int] | None:
-        """Height and width of what comes out of every image, or None if they depend on its size."""
-        height, width = self.size_after(math.nan, math.nan)  # what depends on the size stays nan
-        return None if math.isnan(height) or math.isnan(width) else (int(height), int(width))
 
     def keys(self, pairs: tf.Tensor, ids: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
         """The key of each transform for each example; `epoch` and `ids` broadcast."""
@@ -81,52 +68,6 @@ class Chain:
         # Without an argument in it, the map of a recipe that draws nothing would be folded into programs that
         # are compiled around it, as constants with an element for each pixel of the batch.
         return self._map(self._sample(pairs, ids, epoch, sizes), sizes) + (ids & 0)[:, None, None]
-
-    def render(self, images: tf.Tensor, maps: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
-        """Reads [B, H, W, C] of these checked sizes through maps: [B, height, width, C], the same dtype.
-
-        Where the output's size is fixed, the program that is compiled takes rows of pixels and sizes, so
-        that one serves single images of all sizes. Where it is that of an image of unknown size, the
-        program runs op by op: each size would compile another one.
-        """
-        shape = images.shape
-        known = shape[1] is not None and shape[2] is not None
-        if shape.is_fully_defined() and shape.num_elements() // shape[3] >= _MAX_ROWS:
-            raise ValueError(f"images: a batch must have below 2**31 pixels, got shape {shape}")
-        if self.antialias:
-            pixels = _compiled_build(shape[3])(images) if known else pyramid.build(images)
-        else:
-            area = shape[1] * shape[2] if known else -1
-            pixels = tf.reshape(images, [shape[0] or tf.shape(images)[0], area, shape[3]])
-        single = shape[0] == 1 and (tf.executing_eagerly() or not known)
-        if self.fixed_size is not None:
-            return self.render_rows(pixels, maps, sizes, padded=single, antialias=self.antialias)
-        if known:
-            height, width = (int(side) for side in self.size_after(*shape[1:3]))
-            program = _compiled_warp(self.sampling, self.antialias, shape[3])
-            return program(pixels, sizes, maps, height, width)
-        height, width = self.size_after(*tf.unstack(tf.shape(images)[1:3]))
-        return _warp(self.sampling, self.antialias)(pixels, sizes, maps, height, width)
-
-    def render_rows(
-        self, pixels: tf.Tensor, maps: tf.Tensor, sizes: tf.Tensor, *, padded: bool, antialias: bool = False
-    ) -> tf.Tensor:
-        """`render` on pixels [B, N, C] for a chain whose output has a fixed size.
-
-        Args:
-          pixels: the pixels of each source row by row, or its pyramid.
-          maps: int64[B, 2, 3].
-          sizes: int64[B, 2] of the sources.
-          padded: whether to round N up, for B = 1, so that few programs serve all sizes.
-          antialias: whether `pixels` holds pyramids, to read the level that the map asks for.
-        """
-        assert self.fixed_size is not None
-        height, width = self.fixed_size
-        pixels = _padded(pixels) if padded else pixels
-        program = _compiled_warp(self.sampling, antialias, pixels.shape[2])
-        out = program(pixels, sizes, maps, height, width)
-        out.set_shape([pixels.shape[0], height, width, pixels.shape[2]])
-        return out
 
     def check(self, sizes: tf.Tensor, ids: Any = None, params: Sequence[Params] | None = None) -> tf.Tensor:
         """Refuses sizes that a transform cannot take, and params not drawn for them.
@@ -198,35 +139,7 @@ def chain_of(transforms: Sequence[Transform], alg: str = "philox") -> Chain:
     return _cached_chain(nameless, arguments.algorithm(alg))
 
 
-def compiled(function: Callable) -> Callable:
-    """`function` as one XLA program, compiled once for each set of shapes."""
-    return tf.function(function, jit_compile=True, reduce_retracing=True, autograph=False)
-
-
 _cached_chain = functools.lru_cache(maxsize=256)(Chain)
-
-
-def _warp(sampling: Sampling, antialias: bool) -> Callable:
-    def run(pixels: tf.Tensor, sizes: tf.Tensor, maps: tf.Tensor, height: Any, width: Any) -> tf.Tensor:
-        if not antialias:
-            return warp(pixels, sizes, maps, height, width, sampling)
-        level = pyramid.level(maps)
-        offsets = pyramid.offsets(sizes, level)
-        maps, sizes = pyramid.scale(maps, level), pyramid.sizes(sizes, level)
-        return warp(pixels, sizes, maps, height, width, sampling, offsets)
-
-    return run
-
-
-# One program for each number of channels: `compiled` forgets a dimension that changed between calls.
-@functools.lru_cache(maxsize=256)
-def _compiled_warp(sampling: Sampling, antialias: bool, channels: int) -> Callable:
-    return compiled(_warp(sampling, antialias))
-
-
-@functools.lru_cache(maxsize=8)
-def _compiled_build(channels: int) -> Callable:
-    return compiled(lambda images: pyramid.build(images))
 
 
 def image_sizes(images: tf.Tensor) -> tf.Tensor:
@@ -236,32 +149,6 @@ def image_sizes(images: tf.Tensor) -> tf.Tensor:
         return tf.constant(np.broadcast_to(np.array(shape[1:], np.int64), (shape[0], 2)))
     shape = tf.shape(images, out_type=tf.int64)
     return tf.broadcast_to(shape[1:3], tf.stack([shape[0], 2]))
-
-
-def _common_sampling(transforms: Sequence[Transform]) -> Sampling:
-    """What the transforms say of how to sample; the source is sampled once, so they must agree."""
-    said: dict[str, tuple[Any, Transform]] = {}
-    for transform in transforms:
-        for name, value in transform.sampling().items():
-            if name in said and said[name][0] != value:
-                raise ValueError(
-                    f"{name}: the transforms are applied as one and must agree, got {said[name][1]!r} "
-                    f"and {transform!r}; give both the same, or leave one out"
-                )
-            said[name] = (value, transform)
-    arguments = {name: value for name, (value, _) in said.items()}
-    if all(transform.exact for transform in transforms):
-        arguments["interpolation"] = "nearest"
-    return Sampling(**arguments)
-
-
-def _padded(pixels: tf.Tensor) -> tf.Tensor:
-    """Pixels [1, N, C] with zeros up to the next power of two: so few programs serve all sizes."""
-    count = tf.shape(pixels)[1]
-    buffers = tf.constant(_BUFFERS)
-    buffer = tf.reduce_min(tf.where(buffers >= count, buffers, _BUFFERS[-1]))
-    # Five times as fast as `tf.pad`, which goes pixel by pixel.
-    return tf.concat([pixels, tf.zeros([1, buffer - count, pixels.shape[2]], pixels.dtype)], 1)
 
 
 def _require(tests: list[tuple[Any, str]], sizes: tf.Tensor, ids: tf.Tensor | None) -> tf.Tensor:

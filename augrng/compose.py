@@ -17,10 +17,11 @@ import tensorflow as tf
 
 from augrng import arguments
 from augrng.chain import chain_of, image_sizes
+from augrng.program import Program
 from augrng.recipe import Recipe, resolve
+from augrng.sampling import Sampling
 from augrng.seeds import SeedPair
 from augrng.transforms import Transform
-from augrng.warp import Sampling
 
 Params = dict[str, dict[str, tf.Tensor]]
 
@@ -144,7 +145,7 @@ class Compose:
         """Applies params that `sample` drew.
 
         Args:
-          images: [B, H, W, C] or [H, W, C]; uint8, uint16 or float, 1 to 4 channels.
+          images: [B, H, W, C] or [H, W, C]; integers, bool or floats, any number of channels.
           params: as `sample` returns them, for as many examples.
 
         Returns:
@@ -165,7 +166,8 @@ class Compose:
         """Augments images: `apply(images, sample(ids, epoch, their sizes))`.
 
         Args:
-          images: [B, H, W, C], or [H, W, C] with a scalar id; uint8, uint16 or float, 1 to 4 channels.
+          images: [B, H, W, C], or [H, W, C] with a scalar id; integers, bool or floats, any number of
+            channels.
           ids: int64[B] or int64[], names each example for ever; any integers convert.
           epoch: int64[] or int64[B], how often the example has been seen before.
 
@@ -196,11 +198,6 @@ class Compose:
         return self._chain.sampling
 
     @property
-    def reduces(self) -> bool:
-        """Whether a reduced source is read where the map would skip pixels; see `pyramid`."""
-        return self._chain.antialias
-
-    @property
     def output_size(self) -> tuple[int, int] | None:
         """Height and width of what comes out, or None if they depend on the image's."""
         return self._chain.fixed_size
@@ -209,69 +206,24 @@ class Compose:
         """Height and width of what comes out of an image of this size."""
         return self._chain.size_after(height, width)
 
-    def evaluation(self) -> "Compose | None":
+    def evaluation(self, antialias: bool | str = "exact") -> "Compose | None":
         """The recipe for evaluating a model: crops from the centre, nothing drawn; None if nothing is left.
 
         `RandomCrop` becomes `CenterCrop`; `RandomResizedCrop(h, w)` becomes `Resize` of the shorter side to
         8/7 of the longer one of h and w, then `CenterCrop(h, w)`; flips and rotations drop out.
+
+        Args:
+          antialias: of what is left that antialiases; "exact" gives the pixels that models were trained and
+            tested on elsewhere.
         """
         left = [part for transform in self._recipe.transforms for part in transform.evaluation()]
+        left = [t.with_reduction(antialias) if t.reduction else t for t in left]
         return Compose(left, seed=0, alg=self._recipe.alg) if left else None
 
     @property
-    def rules(self) -> list[str]:
-        """What the transforms ask of an image's size, in words; see `first_broken`."""
-        return self._chain.rules
-
-    def first_broken(self, sizes: tf.Tensor) -> tf.Tensor:
-        """Which rule sizes int64[B, 2] break first: int64[B] places in `rules`, its length for none."""
-        return self._chain.first_broken(sizes)
-
-    def plan(self, ids: Any, epoch: Any, sizes: Any) -> tf.Tensor:
-        """The composed map of each example: for readers that decode only what will be read.
-
-        Args:
-          ids: int64[B].
-          epoch: int64[] or int64[B].
-          sizes: int64[B, 2], height and width of the images; see `first_broken`.
-
-        Returns:
-          int64[B, 2, 3], from output to source positions, with 24 fraction bits; see `affine`.
-        """
-        ids, epoch = arguments.examples(ids, epoch)
-        return self._plan(ids, epoch, arguments.integers(sizes, "sizes"))
-
-    def render(self, image: tf.Tensor, map_: tf.Tensor) -> tf.Tensor:
-        """Reads one image of any size through one map, as it is: no level of a pyramid is chosen.
-
-        Args:
-          image: [H, W, C].
-          map_: int64[2, 3], in positions of this image; see `plan`.
-
-        Returns:
-          [height, width, C] of the same dtype.
-
-        Raises:
-          ValueError: if the recipe's output has no fixed size.
-        """
-        if self.output_size is None:
-            raise ValueError("render: the recipe must end in a fixed size; add a crop or a resize")
-        pixels = tf.reshape(image, [1, -1, image.shape[-1]])
-        sizes = tf.shape(image, tf.int64)[None, :2]
-        return self._chain.render_rows(pixels, map_[None], sizes, padded=True)[0]
-
-    def render_rows(self, pixels: tf.Tensor, maps: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
-        """`render` for a batch of images of many sizes.
-
-        Args:
-          pixels: [B, N, C], the pixels of each image row by row; what follows them is not read.
-          maps: int64[B, 2, 3].
-          sizes: int64[B, 2], height and width of each image.
-
-        Returns:
-          [B, height, width, C] of the same dtype.
-        """
-        return self._chain.render_rows(pixels, maps, sizes, padded=False)
+    def program(self) -> Program:
+        """The recipe taken apart, for readers that decode only what will be read."""
+        return Program(self._chain, self._recipe.pairs)
 
     def _pairs(self) -> tf.Tensor:
         return tf.constant(self._recipe.pairs, tf.int64)

@@ -119,7 +119,8 @@ def make_dataset(
             on_error=on_error, skipped=skipped, num_parallel_calls=num_parallel_calls,
         )  # fmt: skip
         if device:
-            examples = examples.unbatch().ragged_batch(local, drop_remainder=drop_remainder).map(padded_rows)
+            rows = examples.unbatch().ragged_batch(local, drop_remainder=drop_remainder)
+            examples = rows.map(lambda batch: padded_rows(aug, batch))
             work = of_rows(aug, output)
         batches = examples if device else examples.rebatch(local, drop_remainder=drop_remainder)
     elif image.shape.is_fully_defined():  # pixels of one size: the whole batch in one program

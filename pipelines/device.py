@@ -11,6 +11,7 @@ import tensorflow as tf
 
 import augrng as ar
 from augrng.output import Output
+from augrng.render import columns_of
 from pipelines.sources import Record
 
 
@@ -59,7 +60,7 @@ class OnDevice:
         return len(self._batches)
 
 
-_ONLY_MOVED = ("map", "size")
+_ONLY_MOVED = ("map", "size", "borders", "columns")
 
 
 def of_pixels(aug: ar.Compose, output: Output) -> tuple[Callable[[Record], tf.Tensor], tuple[str, ...]]:
@@ -75,27 +76,33 @@ def of_rows(aug: ar.Compose, output: Output) -> tuple[Callable[[Record], tf.Tens
     """What renders batches of decoded parts, [B, N, C] of `as_rows`, and what it takes."""
 
     def augment(batch: Record) -> tf.Tensor:
-        return output(aug.render_rows(batch["image"], batch["map"], batch["size"]))
+        return output(aug.program.render_rows(batch["image"], *(batch[name] for name in _ONLY_MOVED)))
 
-    return augment, ("image", "map", "size")
+    return augment, ("image", *_ONLY_MOVED)
 
 
-def as_rows(image: tf.Tensor, map_: tf.Tensor) -> Record:
-    """A decoded part [h, w, C] and its map as what goes over for it: its pixels one after the other."""
+def as_rows(image: tf.Tensor, map_: tf.Tensor, borders: tf.Tensor) -> Record:
+    """A decoded part [h, w, C], its map and borders as what goes over for it: its pixels in one row."""
     return {
         "image": tf.reshape(image, [-1, image.shape[-1]]),
         "map": map_,
         "size": tf.shape(image, tf.int64)[:2],
+        "borders": borders,
     }
 
 
-def padded_rows(batch: dict[str, Any]) -> Record:
+def padded_rows(aug: ar.Compose, batch: dict[str, Any]) -> Record:
     """A batch of `as_rows`, the ragged pixels as [B, N, C], N a power of two: so few programs serve all."""
     rows = batch["image"]
     longest = tf.cast(tf.maximum(tf.reduce_max(rows.row_lengths()), 1), tf.int64)
     powers = tf.constant([1 << k for k in range(31)], tf.int64)
     length = tf.reduce_min(tf.where(powers >= longest, powers, powers[-1]))
-    return {**batch, "image": rows.to_tensor(shape=tf.stack([-1, length, rows.shape[-1]]))}
+    columns = columns_of(batch["size"]) if aug.program.antialias == "exact" else tf.zeros([0], tf.int32)
+    return {
+        **batch,
+        "columns": columns,
+        "image": rows.to_tensor(shape=tf.stack([-1, length, rows.shape[-1]])),
+    }
 
 
 def found_device(name: str) -> str:

@@ -43,7 +43,7 @@ RECIPES = {
     "wrap": [ar.RandomCrop(300, 300, padding=90, fill_mode="wrap"), ar.RandomQuarterTurn()],
     "resized up": [ar.RandomResizedCrop(400, 500, scale=(0.1, 0.5)), ar.RandomRotation(30)],
     "resized": [ar.RandomResizedCrop(224, 224, antialias=False), ar.RandomFlip(), ar.RandomRotation(30)],
-    "evaluation": [ar.Resize(250), ar.CenterCrop(224, 224)],
+    "evaluation": [ar.Resize(300), ar.CenterCrop(224, 224)],
     "far outside": [ar.RandomCrop(64, 64, padding=400)],
 }
 
@@ -59,14 +59,61 @@ def test_at_scale_1_a_part_gives_the_pixels_of_the_whole(photos, recipe, subsamp
     assert np.array_equal(through_map(aug, contents, ids, 5, partial=False), expected)
 
 
+TURNED = {
+    "crop": [ar.RandomCrop(90, 80, padding=8), ar.RandomFlip()],
+    "rotation": [ar.RandomCrop(90, 80), ar.RandomRotation(40)],
+    "nearest": [ar.RandomResizedCrop(60, 60, interpolation="nearest"), ar.RandomRotation(40)],
+    "reduced": [ar.RandomResizedCrop(31, 17, scale=(0.5, 1)), ar.RandomRotation(20)],
+    "exact": [ar.Resize(37, 45, antialias="exact")],
+}
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("partial", [True, False])
-def test_orientation_is_a_part_of_the_map(photos, orientation, partial):
-    contents = encode(photos[1][:200, :310], orientation=orientation)
+@pytest.mark.parametrize("recipe", TURNED)
+def test_a_turned_picture_gives_the_pixels_of_the_upright_one(photos, recipe, orientation):
+    """Sides are odd, so that a mirrored picture has other blocks and cells than the stored one."""
+    contents = encode(photos[1][:201, :311], orientation=orientation, subsampling=0)
     upright = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(contents))))
-    aug = ar.Compose([ar.RandomCrop(90, 80, padding=8), ar.RandomFlip()], seed=3)
-    expected = [aug(upright, id_, 0) for id_ in range(6)]
-    assert np.array_equal(through_map(aug, contents, range(6), partial=partial), expected)
+    aug = ar.Compose(TURNED[recipe], seed=3)
+    expected = aug(np.stack([upright] * 6), np.arange(6), 0).numpy()
+    assert np.array_equal(through_map(aug, contents, range(6), partial=False), expected)
+    part = through_map(aug, contents, range(6))
+    if recipe == "reduced":  # the JPEG's own transform may have reduced
+        assert np.abs(part.astype(int) - expected).mean() < 0.6
+    else:
+        assert np.array_equal(part, expected)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_jpeg_is_reduced_as_the_upright_one(photos, orientation):
+    """Blocks of one grey each are the same JPEG blocks however they are turned."""
+    levels = np.random.default_rng(5).integers(0, 256, (16, 24), dtype=np.uint8)
+    upright = np.repeat(np.repeat(levels, 16, 0), 16, 1)[..., None].repeat(3, -1)
+    stored = turned_back(upright, orientation)
+    aug = ar.Compose([ar.RandomResizedCrop(40, 56, scale=(0.8, 1)), ar.RandomRotation(10)], seed=3)
+    as_stored = through_map(aug, encode(stored, orientation=orientation, subsampling=0), range(6))
+    assert np.array_equal(as_stored, through_map(aug, encode(upright, subsampling=0), range(6)))
+
+
+def turned_back(upright, orientation):
+    """The pixels that EXIF `orientation` turns to these."""
+    for inverse in range(1, 9):
+        picture = Image.fromarray(upright)
+        picture.getexif()[EXIF_ORIENTATION] = inverse
+        stored = np.asarray(ImageOps.exif_transpose(picture))
+        again = Image.fromarray(stored)
+        again.getexif()[EXIF_ORIENTATION] = orientation
+        if np.array_equal(np.asarray(ImageOps.exif_transpose(again)), upright):
+            return stored
+    raise AssertionError(orientation)
+
+
+@pytest.mark.parametrize("size", [(64, 1024), (1023, 65)])
+def test_a_long_picture_is_reduced_along_its_long_side(photos, size):
+    contents = encode(np.resize(photos[0], (*size, 3)), subsampling=0)
+    whole = tf.io.decode_jpeg(contents, dct_method="INTEGER_ACCURATE")
+    aug = ar.Compose([ar.Resize(40, 40)])
+    assert np.array_equal(through_map(aug, contents, [1])[0], aug(whole, 1, 0))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP", "WEBP"])

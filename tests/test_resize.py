@@ -9,7 +9,6 @@ import tensorflow as tf
 from PIL import Image
 
 import augrng as ar
-from augrng import fixed, pyramid
 
 N = 20_000
 
@@ -88,7 +87,8 @@ def test_extreme_sizes_give_windows_inside(size):
 @pytest.mark.parametrize("target", [(300, 500), (427, 640), (800, 1100), (250, 600)])
 def test_resize_is_tensorflows(photos, target):
     photo = photos[0]
-    out = ar.Compose([ar.Resize(*target, fill_mode="nearest")])(photo, 0, 0).numpy().astype(float)
+    transform = ar.Resize(*target, fill_mode="nearest", antialias=False)
+    out = ar.Compose([transform])(photo, 0, 0).numpy().astype(float)
     exact = tf.image.resize(tf.cast(photo, tf.float64), target, method="bilinear", antialias=False).numpy()
     error = np.abs(out - np.floor(exact + 0.5))
     assert error.max() <= 1
@@ -132,40 +132,57 @@ def test_a_reduction_is_close_to_an_antialiased_one(photos, factor):
     assert np.abs(reduced - smooth).mean() < np.abs(aliased - smooth).mean()
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64", "bfloat16"])
-@pytest.mark.parametrize("size", [(16, 24), (13, 21), (1, 5)])
-def test_levels_are_means_of_pixels(rng, dtype, size):
-    values = rng.integers(0, 256, (2, *size, 3)).astype(np.float64)
-    images = tf.cast(values, dtype)
-    built = tf.cast(pyramid.build(images), tf.float64).numpy()
-    start, level = 0, values
-    for k in range(pyramid.LEVELS):
-        height, width = (-(-side // 2**k) for side in size)
-        cells = built[:, start : start + height * width].reshape(2, height, width, 3)
-        if k:
-            even = np.pad(
-                level, ((0, 0), (0, level.shape[1] % 2), (0, level.shape[2] % 2), (0, 0)), mode="edge"
-            )
-            level = (
-                even[:, 0::2, 0::2] + even[:, 1::2, 0::2] + even[:, 0::2, 1::2] + even[:, 1::2, 1::2]
-            ) / 4
-        expected = np.floor(level + 0.5) if images.dtype.is_integer else level
-        assert np.allclose(cells, expected, rtol=2.0**-7 if dtype == "bfloat16" else 1e-6)
-        picked = tf.cast(pyramid.pick(images[0], tf.constant(k, tf.int64)), tf.float64)
-        assert np.array_equal(picked, cells[0])
-        start += height * width
-    assert start == built.shape[1]
+@pytest.mark.parametrize("size", [(427, 640), (427, 200), (60, 81), (9, 7)])
+def test_exact_is_pillows_antialiased_bilinear(photos, size):
+    """Enlarged and reduced, whole and a window of it, in a batch and alone."""
+    image = np.ascontiguousarray(photos[0][: size[0], : size[1]])
+    for target in [(32, 48), (64, 90)]:
+        aug = ar.Compose([ar.Resize(*target, antialias="exact"), ar.CenterCrop(30, 40)])
+        whole = Image.fromarray(image).resize(target[::-1], Image.Resampling.BILINEAR)
+        top, left = (target[0] - 30) // 2, (target[1] - 40) // 2
+        expected = np.asarray(whole).astype(int)[top : top + 30, left : left + 40]
+        out = aug(image, 0, 0).numpy()
+        assert np.abs(out - expected).max() <= 1
+        assert np.array_equal(aug(np.stack([image, image]), [0, 1], 0)[1], out)
 
 
-def test_the_level_leaves_the_outputs_resolution():
-    for step, expected in [(0.5, 0), (1.99, 0), (2, 1), (3.99, 1), (4, 2), (7.9, 2), (8, 3), (100, 3)]:
-        for other in (step, step * 1.5):
-            for angle in (0, 0.3, 1.2):
-                c, s = math.cos(angle), math.sin(angle)
-                matrix = np.array([[c * step, -s * other, 0], [s * step, c * other, 0]])
-                # Rounded up, so that a step of just 2**k is not lost to rounding.
-                map_ = tf.constant(np.round(matrix * (1 + 1e-4) * fixed.ONE).astype(np.int64))
-                assert int(pyramid.level(map_[None])[0]) == expected
+@pytest.mark.parametrize("dtype", ["uint16", "int32", "float32", "float64"])
+def test_exact_keeps_dtypes_and_does_not_spread_what_is_not_finite(rng, dtype):
+    image = rng.integers(0, 60_000, (50, 70, 5)).astype(dtype)
+    aug = ar.Compose([ar.RandomFlip(p=1), ar.Resize(20, 31, antialias="exact")], seed=1)
+    channels = [Image.fromarray(c.astype(np.float32)) for c in np.moveaxis(image[:, ::-1], -1, 0)]
+    expected = np.stack([np.asarray(c.resize((31, 20), Image.Resampling.BILINEAR)) for c in channels], -1)
+    bound = {"uint16": 1.5, "int32": 500}.get(dtype, 0.1)  # int32 keeps weights of 8 bits
+    assert np.abs(aug(image, 0, 0).numpy() - expected).max() <= bound
+    one = np.full((50, 70, 2), 12_345, dtype)
+    assert (aug(one, 0, 0).numpy() == 12_345).all()
+    if dtype == "float32":
+        image[:, 60:] = np.nan  # mirrored: the first columns
+        out = aug(image, 0, 0).numpy()
+        assert np.isnan(out[:, 0]).all()
+        assert not np.isnan(out[:, 8:]).any()
+
+
+def test_exact_borders_and_what_it_is_refused_with(rng):
+    image = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    padded = ar.Compose([ar.Resize(20, antialias="exact"), ar.CenterCrop(24, 24, pad_if_needed=True)])
+    out = padded(image, 0, 0).numpy()
+    assert not out[:2].any()
+    assert not out[:, 22:].any()
+    assert np.array_equal(out[2:22, 2:22], ar.Compose([ar.Resize(20, antialias="exact")])(image, 0, 0))
+    with pytest.raises(ValueError, match='antialias: "exact" must stand in a recipe that turns nothing'):
+        ar.Compose([ar.Resize(20, antialias="exact"), ar.RandomRotation(3)])
+    with pytest.raises(ValueError, match='antialias must be True, False or "exact"'):
+        ar.Resize(20, antialias="cubic")
+
+
+def test_evaluation_reads_exactly_unless_told_otherwise():
+    aug = ar.Compose([ar.RandomResizedCrop(224, 224), ar.RandomFlip()], seed=1)
+    (resize, _) = aug.evaluation().transforms.values()
+    assert resize == ar.Resize(256, antialias="exact")
+    assert next(iter(aug.evaluation(antialias=True).transforms.values())) == ar.Resize(256)
+    plain = ar.Compose([ar.RandomResizedCrop(224, 224, antialias=False)], seed=1)
+    assert next(iter(plain.evaluation().transforms.values())) == ar.Resize(256, antialias=False)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 """What every transform offers, and what those share that read between or outside of pixels.
 
-Every transform offers the same six things, and `Transform` gives the plain answers:
+Every transform offers the same seven things, and `Transform` gives the plain answers:
 
   num_words              how many random words an example's draws read
   exact                  whether it moves whole pixels, so that nothing needs interpolation
-  reduces                whether it reads a reduced source where it would skip pixels; see `pyramid`
+  reduction              whether and how it reads what it would skip: see `reduce` and `exact`
+  steps(h, w)            within which limits it reads them apart, and `mixes_axes` whether it turns axes
   size_after(h, w)       height and width of what it makes
   sample(words, size)    the draws as named tensors, from uint32[B, num_words] and int64[B, 2]
   map(params, size)      from output to input positions, int64[B, 2, 3]; see `affine`
@@ -22,7 +23,7 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from augrng.warp import Sampling
+from augrng.sampling import Sampling
 
 Params = Mapping[str, tf.Tensor]
 
@@ -38,6 +39,7 @@ class Transform:
 
     num_words: ClassVar[int] = 0
     exact: ClassVar[bool] = True
+    mixes_axes: ClassVar[bool] = False
     rule: ClassVar[str] = "the image must have at least one pixel"
 
     name: str | None = dataclasses.field(default=None, kw_only=True)
@@ -56,13 +58,24 @@ class Transform:
         return f"{type(self).__name__}({', '.join(shown)})"
 
     @property
-    def reduces(self) -> bool:
-        """Whether a reduced source is to be read where the map would skip pixels."""
+    def reduction(self) -> bool | str:
+        """How what the map would skip is read: not at all, True by `reduce`, "exact" by `exact`."""
         return False
+
+    def with_reduction(self, reduction: bool | str) -> "Transform":
+        """The same transform with another `reduction`, for those that have one."""
+        return dataclasses.replace(self, antialias=reduction)  # type: ignore[call-arg]
 
     def size_after(self, height: Any, width: Any) -> tuple[Any, Any]:
         """Height and width of what comes out; integers, arrays or tensors, as they come in."""
         return height, width
+
+    def steps(self, height: Any, width: Any) -> tuple[tuple[float, float], tuple[float, float]]:
+        """How far apart the output's neighbours are in an image of this size, at least and at most.
+
+        (low, high) along y and along x, in pixels, for any params; of what `size_after` says the output is.
+        """
+        return (1, 1), (1, 1)
 
     def accepts(self, height: Any, width: Any) -> Any:
         """Whether an image of this size can be transformed; integers, arrays or tensors alike."""
@@ -113,6 +126,12 @@ class Sampled(Transform):
         """The arguments of `Sampling` that this transform sets."""
         names = [field.name for field in dataclasses.fields(Sampling)]
         return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+def check_antialias(transform: Transform, value: Any) -> None:
+    if value is not True and value is not False and value != "exact":
+        kind = type(transform).__name__
+        raise ValueError(f'{kind}: antialias must be True, False or "exact", got {value!r}')
 
 
 def check_integer(transform: Transform, name: str, value: Any, at_least: int) -> None:

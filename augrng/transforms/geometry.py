@@ -203,6 +203,7 @@ class RandomRotation(Sampled):
 
     num_words: ClassVar[int] = 1
     exact: ClassVar[bool] = False
+    mixes_axes: ClassVar[bool] = True
 
     degrees: float | tuple[float, float]
 
@@ -245,6 +246,7 @@ class RandomQuarterTurn(Transform):
     """
 
     num_words: ClassVar[int] = 1
+    mixes_axes: ClassVar[bool] = True
     rule: ClassVar[str] = "the image must be square (crop it to a square first)"
 
     def accepts(self, height: Any, width: Any) -> Any:

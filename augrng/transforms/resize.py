@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from augrng import affine, draws, fixed
-from augrng.transforms.base import Params, Sampled, Transform, check_integer
+from augrng.transforms.base import Params, Sampled, Transform, check_antialias, check_integer
 from augrng.transforms.geometry import CenterCrop
 
 _PROPOSALS = 10
@@ -34,8 +34,9 @@ class RandomResizedCrop(Sampled):
       width: of the output, in pixels.
       scale: (low, high) of the window's area, as a share of the image's, in (0, 1].
       ratio: (low, high) of the window's width over its height, in [1/64, 64].
-      antialias: whether a window at least twice as large as the output is read from an image that was
-        reduced by 2, 4 or 8 first; see `pyramid`.
+      antialias: whether a window at least 1.6 times as large as the output along an axis is read from an
+        image that was reduced along it by a power of two first; see `reduce`. "nearest" never is.
+        "exact": Pillow's antialiased filter over the image, for recipes that turn nothing; see `exact`.
       interpolation, fill_mode, fill_value: see `Sampling`.
       name, seed: see `Transform`.
 
@@ -50,10 +51,11 @@ class RandomResizedCrop(Sampled):
     width: int
     scale: tuple[float, float] = (0.08, 1.0)
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
-    antialias: bool = True
+    antialias: bool | str = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_antialias(self, self.antialias)
         for side in ("height", "width"):
             check_integer(self, side, getattr(self, side), at_least=1)
         for name, low, high in (("scale", 0, 1), ("ratio", 1 / 64, 64)):
@@ -68,11 +70,14 @@ class RandomResizedCrop(Sampled):
                 )
 
     @property
-    def reduces(self) -> bool:
+    def reduction(self) -> bool | str:
         return self.antialias
 
     def size_after(self, height: Any, width: Any) -> tuple[int, int]:
         return self.height, self.width
+
+    def steps(self, height: Any, width: Any) -> tuple[tuple[float, float], tuple[float, float]]:
+        return (0, height / self.height), (0, width / self.width)
 
     def sample(self, words: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
         one, height, width = fixed.ONE, size[:, :1], size[:, 1:]
@@ -145,8 +150,9 @@ class Resize(Sampled):
       height: of the output, in pixels. Alone it is the length of the shorter side, and the other one is
         floor(longer * height / shorter), as in torchvision.
       width: of the output, in pixels.
-      antialias: whether an image at least twice as large as the output is reduced by 2, 4 or 8 first;
-        see `pyramid`.
+      antialias: whether an image at least 1.6 times as large as the output along an axis is reduced along it
+        by a power of two first; see `reduce`. "nearest" never is. "exact": Pillow's antialiased `BILINEAR`
+        within 1 grey level, for recipes that turn nothing; see `exact`.
       interpolation, fill_mode, fill_value: see `Sampling`.
       name, seed: see `Transform`.
 
@@ -158,16 +164,17 @@ class Resize(Sampled):
 
     height: int
     width: int | None = None
-    antialias: bool = True
+    antialias: bool | str = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_antialias(self, self.antialias)
         check_integer(self, "height", self.height, at_least=1)
         if self.width is not None:
             check_integer(self, "width", self.width, at_least=1)
 
     @property
-    def reduces(self) -> bool:
+    def reduction(self) -> bool | str:
         return self.antialias
 
     def size_after(self, height: Any, width: Any) -> tuple[Any, Any]:
@@ -178,6 +185,10 @@ class Resize(Sampled):
         else:
             shorter = np.maximum(np.minimum(height, width), 1)
         return height * self.height // shorter, width * self.height // shorter
+
+    def steps(self, height: Any, width: Any) -> tuple[tuple[float, float], tuple[float, float]]:
+        y, x = (side / out for side, out in zip((height, width), self.size_after(height, width), strict=True))
+        return (y, y), (x, x)
 
     def sample(self, words: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
         height, width = self.size_after(size[:, 0], size[:, 1])
