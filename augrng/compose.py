@@ -10,7 +10,7 @@ What is equal to what, bit for bit, for integer images (float images: params equ
     a transform inserted or removed            leaves the draws of the others alone
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -40,7 +40,7 @@ class Compose:
     Args:
       transforms: one or more augrng transforms.
       seed: op-level seed, resolved now by TensorFlow's rules; see `augrng.get_seed`.
-      alg: "philox" or "threefry", the generator of all keys and words.
+      alg: "philox" or "threefry", the generator of all keys and words; see `augrng.bits`.
       shared_seed: whether two transforms may have one explicit name or seed, and so draw alike.
 
     Raises:
@@ -54,10 +54,11 @@ class Compose:
         transforms: Sequence[Transform],
         seed: int | None = None,
         *,
-        alg: str = "philox",
+        alg: Any = "philox",
         shared_seed: bool = False,
     ) -> None:
-        transforms = tuple(transforms)
+        transforms = _several(transforms)
+        alg = arguments.algorithm(alg)
         chain = chain_of(transforms, alg)
         self._recipe, self._chain = resolve(transforms, seed, alg, shared_seed), chain
 
@@ -290,6 +291,29 @@ class Compose:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return from_json, (self.to_json(),)
+
+
+def _several(transforms: Any) -> tuple[Transform, ...]:
+    """The transforms as a tuple; `chain_of` looks at each."""
+    if isinstance(transforms, (Compose, Transform)) or not isinstance(transforms, Iterable):
+        raise TypeError(
+            f"transforms: must be a list of augrng transforms, got {transforms!r}; write Compose([...])"
+        )
+    return tuple(transforms)
+
+
+def as_compose(value: Any, name: str = "aug") -> Compose:
+    """Returns `value` if it is a `Compose`.
+
+    Raises:
+      TypeError: if it is not; says what to write.
+    """
+    if isinstance(value, Compose):
+        return value
+    advice = "augrng.from_json reads the JSON of one"
+    if not isinstance(value, str):
+        advice = "write augrng.Compose([...], seed=...)"
+    raise TypeError(f"{name}: must be an augrng.Compose, got {value!r}; {advice}")
 
 
 def from_json(recipe: str) -> Compose:
