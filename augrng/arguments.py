@@ -80,7 +80,7 @@ def images(value: Any, name: str = "images") -> tf.Tensor:
       TypeError: if the dtype is not one of uint8, uint16, float16, bfloat16, float32, float64.
       ValueError: if the rank is not 3 or 4, or the number of channels is unknown or not 1 to 4.
     """
-    value = _pixels(value, name)
+    value = pixels(value, name)
     if value.dtype not in IMAGE_DTYPES:
         names = ", ".join(dtype.name for dtype in IMAGE_DTYPES)
         raise TypeError(f"{name}: dtype must be one of {names}, got {value.dtype.name}; cast it first")
@@ -94,7 +94,7 @@ def images(value: Any, name: str = "images") -> tf.Tensor:
     return value
 
 
-def _pixels(value: Any, name: str) -> tf.Tensor:
+def pixels(value: Any, name: str) -> tf.Tensor:
     """What holds the pixels of images of one size as a tensor; arrays in a list keep their dtype."""
     if isinstance(value, tf.RaggedTensor):
         raise ValueError(_several_sizes(name, "a ragged tensor"))
@@ -162,6 +162,34 @@ def examples(ids: Any, epoch: Any) -> tuple[tf.Tensor, tf.Tensor]:
     if epoch.shape.rank == 1 and not epoch.shape.is_compatible_with(ids.shape):
         raise ValueError(f"epoch: must be a scalar or have the shape of ids {ids.shape}, got {epoch.shape}")
     return ids, epoch
+
+
+def one_each(batch: tf.Tensor, ids: tf.Tensor, epoch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Ids int64[B] of the images [B, ...], and epochs int64[1] or int64[B]; a graph checks when it runs.
+
+    Raises:
+      tf.errors.InvalidArgumentError: if there are more or fewer ids or epochs than images, from a graph that
+        does not know how many there are. (Where checks are dropped, under `jit_compile=True`, the reshape
+        that follows fails instead.)
+    """
+    count = batch.shape[0] if batch.shape[0] is not None else tf.shape(batch)[0]
+    each = [("ids", tf.reshape(ids, [-1])), *([("epoch", epoch)] if epoch.shape.rank else [])]
+    checked = []
+    for name, value in each:
+        if value.shape[0] is None or tf.is_tensor(count):
+            rule = f"{name}: must be one for each image; got (how many, images) "
+            check = tf.debugging.Assert(tf.equal(tf.size(value), count), [rule, tf.size(value), count])
+            with tf.control_dependencies([check]):
+                value = tf.identity(value)
+        checked.append(tf.reshape(value, tf.reshape(count, [1])))
+    return checked[0], checked[-1] if epoch.shape.rank else epoch
+
+
+def axis_advice(images: tf.Tensor, ids: tf.Tensor) -> str:
+    """What to do where ids were given for what looks like images without an axis of channels."""
+    if images.shape.rank == 3 and ids.shape.rank == 1:
+        return "; if these are grey images [B, H, W], add the axis of channels: images[..., None]"
+    return ""
 
 
 def params(value: Any, names: Sequence[str], images: tf.Tensor) -> list[dict[str, tf.Tensor]]:

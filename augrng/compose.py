@@ -10,6 +10,7 @@ What is equal to what, bit for bit, for integer images (float images: params equ
     a transform inserted or removed            leaves the draws of the others alone
 """
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -35,7 +36,8 @@ class Compose:
         stream = tf.random.fold_in(pair, epoch)   # pair: the transform's get_seed(s) if it has a seed s
         key    = tf.random.fold_in(stream, id)    # int64 throughout
 
-    Names are the transforms' own or their types' in snake case; a repeated type gets `_1`, `_2`.
+    Names are the transforms' own or their types' in snake case. Where a type occurs twice, at most one may go
+    without a name of its own, so that inserting one never renames another and changes what it draws.
 
     Args:
       transforms: one or more augrng transforms.
@@ -184,9 +186,10 @@ class Compose:
             raise ValueError(
                 "ids: must be a scalar for an image [H, W, C] and have shape [B] for a batch [B, H, W, C], "
                 f"got ids of shape {ids.shape} for images of shape {images.shape}"
+                f"{arguments.axis_advice(images, ids)}"
             )
         batch = images if images.shape.rank == 4 else images[None]
-        ids = tf.reshape(ids, [-1])
+        ids, epoch = arguments.one_each(batch, ids, epoch)
         sizes = self._chain.check(image_sizes(batch), ids)
         out = self._chain.render(batch, self._plan(ids, epoch, sizes), sizes)
         return out if images.shape.rank == 4 else out[0]
@@ -217,6 +220,13 @@ class Compose:
         8/7 of the longer one of h and w, then `CenterCrop(h, w)`; flips and rotations drop out.
         """
         left = [part for transform in self._recipe.transforms for part in transform.evaluation()]
+        kinds = [type(part) for part in left]
+        left = [
+            dataclasses.replace(part, name=f"evaluation_{place}", seed=None)
+            if kinds.count(kind) > 1
+            else part
+            for place, (part, kind) in enumerate(zip(left, kinds, strict=True))
+        ]
         return Compose(left, seed=0, alg=self._recipe.alg) if left else None
 
     @property
