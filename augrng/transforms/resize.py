@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from augrng import affine, draws, fixed
-from augrng.warp import MAX_SIDE
 from augrng.transforms.base import Params, Sampled, Transform, check_integer
 from augrng.transforms.geometry import CenterCrop
+from augrng.warp import MAX_SIDE
 
 _PROPOSALS = 10
 
