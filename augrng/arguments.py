@@ -164,16 +164,27 @@ def examples(ids: Any, epoch: Any) -> tuple[tf.Tensor, tf.Tensor]:
     return ids, epoch
 
 
-def one_each(batch: tf.Tensor, ids: tf.Tensor, epoch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Ids int64[B] of the images [B, ...], and epochs int64[1] or int64[B]; a graph checks when it runs.
+def examples_of(images: tf.Tensor, ids: Any, epoch: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    """Ids int64[B] of checked images [B, H, W, C], or of one, and epochs int64[] or int64[B].
 
     Raises:
-      tf.errors.InvalidArgumentError: if there are more or fewer ids or epochs than images, from a graph that
-        does not know how many there are. (Where checks are dropped, under `jit_compile=True`, the reshape
-        that follows fails instead.)
+      TypeError: if they are not integers.
+      ValueError: if there is not one id for each image, or one epoch for each or for all.
+      tf.errors.InvalidArgumentError: the same from a graph that does not know how many there are. (Where
+        checks are dropped, under `jit_compile=True`, the reshape that follows fails instead.)
     """
-    count = batch.shape[0] if batch.shape[0] is not None else tf.shape(batch)[0]
-    each = [("ids", tf.reshape(ids, [-1])), *([("epoch", epoch)] if epoch.shape.rank else [])]
+    ids, epoch = examples(ids, epoch)
+    if ids.shape.rank != images.shape.rank - 3 or not ids.shape.is_compatible_with(images.shape[:-3]):
+        grey = images.shape.rank == 3 and ids.shape.rank == 1
+        advice = "; if these are grey images [B, H, W], add the axis of channels: images[..., None]"
+        raise ValueError(
+            "ids: must be a scalar for an image [H, W, C] and have shape [B] for a batch [B, H, W, C], got "
+            f"ids of shape {ids.shape} for images of shape {images.shape}{advice if grey else ''}"
+        )
+    if images.shape.rank == 3:
+        return tf.reshape(ids, [1]), epoch
+    count = images.shape[0] if images.shape[0] is not None else tf.shape(images)[0]
+    each = [("ids", ids), *([("epoch", epoch)] if epoch.shape.rank else [])]
     checked = []
     for name, value in each:
         if value.shape[0] is None or tf.is_tensor(count):
@@ -183,13 +194,6 @@ def one_each(batch: tf.Tensor, ids: tf.Tensor, epoch: tf.Tensor) -> tuple[tf.Ten
                 value = tf.identity(value)
         checked.append(tf.reshape(value, tf.reshape(count, [1])))
     return checked[0], checked[-1] if epoch.shape.rank else epoch
-
-
-def axis_advice(images: tf.Tensor, ids: tf.Tensor) -> str:
-    """What to do where ids were given for what looks like images without an axis of channels."""
-    if images.shape.rank == 3 and ids.shape.rank == 1:
-        return "; if these are grey images [B, H, W], add the axis of channels: images[..., None]"
-    return ""
 
 
 def params(value: Any, names: Sequence[str], images: tf.Tensor) -> list[dict[str, tf.Tensor]]:

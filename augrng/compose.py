@@ -10,15 +10,14 @@ What is equal to what, bit for bit, for integer images (float images: params equ
     a transform inserted or removed            leaves the draws of the others alone
 """
 
-import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from augrng import arguments
 from augrng.chain import chain_of, image_sizes
-from augrng.recipe import Recipe, resolve
+from augrng.recipe import Recipe, evaluated, listed, resolve
 from augrng.seeds import SeedPair
 from augrng.transforms import Transform
 from augrng.warp import Sampling
@@ -59,7 +58,7 @@ class Compose:
         alg: Any = "philox",
         shared_seed: bool = False,
     ) -> None:
-        transforms = _several(transforms)
+        transforms = listed(transforms)
         alg = arguments.algorithm(alg)
         chain = chain_of(transforms, alg)
         self._recipe, self._chain = resolve(transforms, seed, alg, shared_seed), chain
@@ -108,13 +107,8 @@ class Compose:
           Transform name -> int64[B, 2], or int64[2] for a scalar id.
         """
         ids, epoch = arguments.examples(ids, epoch)
-        return dict(
-            zip(
-                self._recipe.names,
-                tf.unstack(self._chain.keys(self._pairs(), ids, epoch), axis=-2),
-                strict=True,
-            )
-        )
+        keys = tf.unstack(self._chain.keys(self._pairs(), ids, epoch), axis=-2)
+        return dict(zip(self._recipe.names, keys, strict=True))
 
     def sample(self, ids: Any, epoch: Any, sizes: Any) -> Params:
         """Draws all params, without pixels.
@@ -181,15 +175,8 @@ class Compose:
             that does not know the sizes: tf.errors.InvalidArgumentError when it runs. Both name the id.
         """
         images = arguments.images(images)
-        ids, epoch = arguments.examples(ids, epoch)
-        if ids.shape.rank != images.shape.rank - 3 or not ids.shape.is_compatible_with(images.shape[:-3]):
-            raise ValueError(
-                "ids: must be a scalar for an image [H, W, C] and have shape [B] for a batch [B, H, W, C], "
-                f"got ids of shape {ids.shape} for images of shape {images.shape}"
-                f"{arguments.axis_advice(images, ids)}"
-            )
         batch = images if images.shape.rank == 4 else images[None]
-        ids, epoch = arguments.one_each(batch, ids, epoch)
+        ids, epoch = arguments.examples_of(images, ids, epoch)
         sizes = self._chain.check(image_sizes(batch), ids)
         out = self._chain.render(batch, self._plan(ids, epoch, sizes), sizes)
         return out if images.shape.rank == 4 else out[0]
@@ -219,14 +206,7 @@ class Compose:
         `RandomCrop` becomes `CenterCrop`; `RandomResizedCrop(h, w)` becomes `Resize` of the shorter side to
         8/7 of the longer one of h and w, then `CenterCrop(h, w)`; flips and rotations drop out.
         """
-        left = [part for transform in self._recipe.transforms for part in transform.evaluation()]
-        kinds = [type(part) for part in left]
-        left = [
-            dataclasses.replace(part, name=f"evaluation_{place}", seed=None)
-            if kinds.count(kind) > 1
-            else part
-            for place, (part, kind) in enumerate(zip(left, kinds, strict=True))
-        ]
+        left = evaluated(self._recipe.transforms)
         return Compose(left, seed=0, alg=self._recipe.alg) if left else None
 
     @property
@@ -303,26 +283,13 @@ class Compose:
         return from_json, (self.to_json(),)
 
 
-def _several(transforms: Any) -> tuple[Transform, ...]:
-    """The transforms as a tuple; `chain_of` looks at each."""
-    if isinstance(transforms, (Compose, Transform)) or not isinstance(transforms, Iterable):
-        raise TypeError(
-            f"transforms: must be a list of augrng transforms, got {transforms!r}; write Compose([...])"
-        )
-    return tuple(transforms)
-
-
 def as_compose(value: Any, name: str = "aug") -> Compose:
-    """Returns `value` if it is a `Compose`.
-
-    Raises:
-      TypeError: if it is not; says what to write.
-    """
+    """`value`, if it is a `Compose`; otherwise a TypeError that says what to write."""
     if isinstance(value, Compose):
         return value
-    advice = "augrng.from_json reads the JSON of one"
-    if not isinstance(value, str):
-        advice = "write augrng.Compose([...], seed=...)"
+    advice = (
+        "augrng.from_json reads JSON" if isinstance(value, str) else "write augrng.Compose([...], seed=...)"
+    )
     raise TypeError(f"{name}: must be an augrng.Compose, got {value!r}; {advice}")
 
 

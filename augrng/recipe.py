@@ -10,7 +10,7 @@ the rules by which words become draws and draws become pixels; a version once re
 import dataclasses
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from augrng import transforms as transforms_module
@@ -72,6 +72,29 @@ class Recipe:
         seed = None if whole["seed"] is None else _read_pair("recipe: seed", whole["seed"])
         kinds, names, pairs = zip(*steps, strict=True) if steps else ((), (), ())
         return cls(whole["alg"], seed, tuple(kinds), tuple(names), tuple(pairs))
+
+
+def listed(transforms: Any) -> tuple[Transform, ...]:
+    """Transforms as a tuple; what is in it is looked at by `chain_of`.
+
+    Raises:
+      TypeError: if they are none, one that is in no list, or a `Compose`.
+    """
+    if isinstance(transforms, Transform) or not isinstance(transforms, Iterable):
+        raise TypeError(
+            f"transforms: must be a list of augrng transforms, got {transforms!r}; write Compose([...])"
+        )
+    return tuple(transforms)
+
+
+def evaluated(transforms: Sequence[Transform]) -> list[Transform]:
+    """What stands in the place of transforms where nothing is drawn; named where a type occurs twice."""
+    left = [part for transform in transforms for part in transform.evaluation()]
+    kinds = [type(part) for part in left]
+    return [
+        dataclasses.replace(part, name=f"evaluation_{place}", seed=None) if kinds.count(kind) > 1 else part
+        for place, (part, kind) in enumerate(zip(left, kinds, strict=True))
+    ]
 
 
 def resolve(transforms: tuple[Transform, ...], seed: int | None, alg: str, shared_seed: bool) -> Recipe:

@@ -159,7 +159,7 @@ MISTAKES = {
     "a recipe in a recipe": (lambda: ar.Compose(ar.Compose([ar.RandomFlip()])), "transforms: must be a list"),
     "a list for a recipe": (lambda: as_compose([ar.RandomFlip()]), r"aug: must be an augrng.Compose, got \[RandomFlip.*write augrng.Compose\("),
     "none for a recipe": (lambda: as_compose(None), "aug: must be an augrng.Compose, got None; write"),
-    "text for a recipe": (lambda: as_compose("{}"), "aug: must be an augrng.Compose, got '{}'; augrng.from_json reads"),
+    "text for a recipe": (lambda: as_compose("{}"), "aug: must be an augrng.Compose, got '{}'; augrng.from_json reads JSON"),
     "epoch": (lambda: FLIP(np.zeros([8, 8, 3]), 1, epoch=3.0), "epoch: must hold integers, got float64; cast it"),
     "names": (lambda: FLIP(np.zeros([8, 8, 3]), "a.png", epoch=3), "ids: must hold integers, got .*string_ids makes ids"),
     "several sizes": (lambda: FLIP([np.zeros([8, 8, 3]), np.zeros([8, 9, 3])], [1, 2], 0), r"images of one size, got shapes \(8, 8, 3\), \(8, 9, 3\); augment one by one"),
