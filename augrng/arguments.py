@@ -29,15 +29,38 @@ def integers(value: Any, name: str) -> tf.Tensor:
         if value.size == 0 and value.dtype == np.float64:
             value = value.astype(np.int64)
         if value.dtype.kind not in "iu":
-            raise TypeError(
-                f"{name}: must hold integers, got {value.dtype.name}; augrng.string_ids makes ids of strings"
-            )
+            raise TypeError(_no_integers(name, value.dtype.name, strings=value.dtype.kind in "USO"))
         value = tf.constant(value)
     if not value.dtype.is_integer:
-        raise TypeError(
-            f"{name}: must hold integers, got {value.dtype.name}; augrng.string_ids makes ids of strings"
-        )
+        raise TypeError(_no_integers(name, value.dtype.name, strings=value.dtype == tf.string))
     return tf.bitcast(value, tf.int64) if value.dtype == tf.uint64 else tf.cast(value, tf.int64)
+
+
+def _no_integers(name: str, got: str, strings: bool) -> str:
+    advice = "augrng.string_ids makes ids of strings" if strings else "cast it, if it holds whole numbers"
+    return f"{name}: must hold integers, got {got}; {advice}"
+
+
+def count(value: Any, name: str, *, traced: bool = False) -> Any:
+    """Returns how many of something as a Python integer; `traced`: or as a scalar tensor, if it is not known.
+
+    Raises:
+      TypeError: if it is not an integer.
+      ValueError: if it is below 1, no scalar, or not known when traced.
+    """
+    known = tf.get_static_value(value)
+    if known is None and traced and tf.is_tensor(value) and value.dtype.is_integer:
+        return value
+    if known is None and tf.is_tensor(value):
+        raise ValueError(f"{name}: must be known when traced, got {value}; pass a Python integer")
+    known = value if known is None else known
+    if np.ndim(known) == 0 and isinstance(known, np.ndarray):
+        known = known[()]
+    if not isinstance(known, numbers.Integral) or isinstance(known, bool):
+        raise TypeError(f"{name}: must be an integer, got {value!r}")
+    if known < 1:
+        raise ValueError(f"{name}: must be at least 1, got {int(known)}")
+    return int(known)
 
 
 def seeds(value: Any, name: str = "seed") -> tf.Tensor:
@@ -60,7 +83,7 @@ def images(value: Any, name: str = "images") -> tf.Tensor:
       TypeError: if the dtype is none of integers, bool, float16, bfloat16, float32, float64.
       ValueError: if the rank is not 3 or 4, or the number of channels is unknown or 0.
     """
-    value = tf.convert_to_tensor(value)
+    value = pixels(value, name)
     if value.dtype not in IMAGE_DTYPES:
         names = ", ".join(dtype.name for dtype in IMAGE_DTYPES)
         raise TypeError(f"{name}: dtype must be one of {names}, got {value.dtype.name}; cast it first")
@@ -74,15 +97,57 @@ def images(value: Any, name: str = "images") -> tf.Tensor:
     return value
 
 
+def pixels(value: Any, name: str) -> tf.Tensor:
+    """What holds the pixels of images of one size as a tensor; arrays in a list keep their dtype."""
+    if isinstance(value, tf.RaggedTensor):
+        raise ValueError(_several_sizes(name, "a ragged tensor"))
+    if isinstance(value, (list, tuple)) and all(hasattr(item, "shape") for item in value) and value:
+        shapes = sorted({tuple(item.shape) for item in value}, key=str)
+        if len(shapes) > 1:
+            raise ValueError(_several_sizes(name, f"shapes {', '.join(map(str, shapes[:3]))}"))
+        value = tf.stack([tf.convert_to_tensor(item) for item in value])
+    try:
+        return tf.convert_to_tensor(value)
+    except (ValueError, TypeError) as error:
+        raise type(error)(
+            f"{name}: must be an image [H, W, C] or a batch [B, H, W, C], got {type(value).__name__}: {error}"
+        ) from error
+
+
+def _several_sizes(name: str, got: str) -> str:
+    return (
+        f"{name}: a batch must hold images of one size, got {got}; augment one by one, as in Dataset.map "
+        "before batching, or resize them first"
+    )
+
+
 def algorithm(value: Any) -> str:
-    """Returns `value` if it names a generator.
+    """The generator that `value` names, "philox" or "threefry".
+
+    Args:
+      value: a name as TensorFlow reads it (case, "-" and "_" do not matter), a `tf.random.Algorithm` or its
+        number, a scalar tensor of that number, or None. What leaves the choice to TensorFlow is "philox": on
+        every device, as on TensorFlow's CPUs and GPUs.
 
     Raises:
-      ValueError: if it does not.
+      ValueError: if it names none.
     """
-    if value not in ("philox", "threefry"):
-        raise ValueError(f'alg: must be "philox" or "threefry", got {value!r}')
-    return value
+    if value is None:
+        return "philox"
+    known = tf.get_static_value(value) if tf.is_tensor(value) else value
+    if isinstance(known, str):
+        known = known.strip().upper().replace("-", "").replace("_", "")
+    elif isinstance(known, tf.random.Algorithm):
+        known = known.value
+    numbers_ = {1: "philox", 2: "threefry", 3: "philox"}
+    names = {"PHILOX": "philox", "THREEFRY": "threefry", "AUTOSELECT": "philox"}
+    if isinstance(known, str) and known in names:
+        return names[known]
+    if isinstance(known, numbers.Integral) and not isinstance(known, bool) and int(known) in numbers_:
+        return numbers_[int(known)]
+    raise ValueError(
+        f'alg: must be "philox", "threefry", "auto_select" or a tf.random.Algorithm, got {value!r}'
+    )
 
 
 def examples(ids: Any, epoch: Any) -> tuple[tf.Tensor, tf.Tensor]:
@@ -100,6 +165,38 @@ def examples(ids: Any, epoch: Any) -> tuple[tf.Tensor, tf.Tensor]:
     if epoch.shape.rank == 1 and not epoch.shape.is_compatible_with(ids.shape):
         raise ValueError(f"epoch: must be a scalar or have the shape of ids {ids.shape}, got {epoch.shape}")
     return ids, epoch
+
+
+def examples_of(images: tf.Tensor, ids: Any, epoch: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    """Ids int64[B] of checked images [B, H, W, C], or of one, and epochs int64[] or int64[B].
+
+    Raises:
+      TypeError: if they are not integers.
+      ValueError: if there is not one id for each image, or one epoch for each or for all.
+      tf.errors.InvalidArgumentError: the same from a graph that does not know how many there are. (Where
+        checks are dropped, under `jit_compile=True`, the reshape that follows fails instead.)
+    """
+    ids, epoch = examples(ids, epoch)
+    if ids.shape.rank != images.shape.rank - 3 or not ids.shape.is_compatible_with(images.shape[:-3]):
+        grey = images.shape.rank == 3 and ids.shape.rank == 1
+        advice = "; if these are grey images [B, H, W], add the axis of channels: images[..., None]"
+        raise ValueError(
+            "ids: must be a scalar for an image [H, W, C] and have shape [B] for a batch [B, H, W, C], got "
+            f"ids of shape {ids.shape} for images of shape {images.shape}{advice if grey else ''}"
+        )
+    if images.shape.rank == 3:
+        return tf.reshape(ids, [1]), epoch
+    count = images.shape[0] if images.shape[0] is not None else tf.shape(images)[0]
+    each = [("ids", ids), *([("epoch", epoch)] if epoch.shape.rank else [])]
+    checked = []
+    for name, value in each:
+        if value.shape[0] is None or tf.is_tensor(count):
+            rule = f"{name}: must be one for each image; got (how many, images) "
+            check = tf.debugging.Assert(tf.equal(tf.size(value), count), [rule, tf.size(value), count])
+            with tf.control_dependencies([check]):
+                value = tf.identity(value)
+        checked.append(tf.reshape(value, tf.reshape(count, [1])))
+    return checked[0], checked[-1] if epoch.shape.rank else epoch
 
 
 def params(value: Any, names: Sequence[str], images: tf.Tensor) -> list[dict[str, tf.Tensor]]:

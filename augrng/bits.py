@@ -33,32 +33,32 @@ _THREEFRY_PARITY = 0x1BD11BDA
 _THREEFRY_ROUNDS = 20
 
 
-def bits(seed: Any, num_words: int, *, alg: str = "philox") -> tf.Tensor:
+def bits(seed: Any, num_words: Any, *, alg: Any = "philox") -> tf.Tensor:
     """Returns the first `num_words` random words of each seed.
 
     Args:
       seed: int64[..., 2], one seed pair or a batch of them; any integers convert.
-      num_words: how many words, a Python integer of at least 1. Word i does not depend on it.
-      alg: "philox" (Philox4x32-10) or "threefry" (Threefry2x32-20).
+      num_words: how many words, at least 1: an integer, or a scalar tensor. Word i does not depend on it.
+      alg: "philox" (Philox4x32-10) or "threefry" (Threefry2x32-20), or as `tf.random.stateless_uniform`
+        takes it: `tf.random.Algorithm`, 1, 2, 3; "auto_select" is "philox" on every device.
 
     Returns:
       uint32[..., num_words].
 
     Raises:
-      TypeError: if `seed` does not hold integers.
+      TypeError: if `seed` or `num_words` does not hold integers.
       ValueError: if `seed` has not shape [..., 2], or `num_words` or `alg` is out of range.
     """
     seed = arguments.seeds(seed)
-    if num_words < 1:
-        raise ValueError(f"num_words: must be at least 1, got {num_words}")
-    blocks = _blocks(seed, num_words, alg)
+    num_words = arguments.count(num_words, "num_words", traced=True)
+    blocks = _blocks(seed, num_words, arguments.algorithm(alg))
     # Stacked along the first axis and turned after: 4 times as fast on a CPU as along the last one, where
     # XLA computes a whole block for each of its words.
     words = tf.stack(blocks, 1)  # [blocks, words of a block, seeds]
-    made = words.shape[0] * words.shape[1]
+    made = (words.shape[0] or tf.shape(words)[0]) * words.shape[1]
     words = tf.transpose(tf.reshape(words, [made, -1]))
     words = tf.reshape(words, tf.concat([tf.shape(seed)[:-1], [made]], 0))[..., :num_words]
-    words.set_shape([*seed.shape[:-1], num_words])
+    words.set_shape([*seed.shape[:-1], None if tf.is_tensor(num_words) else num_words])
     return words
 
 
@@ -68,9 +68,9 @@ def first_two(seed: tf.Tensor, alg: str) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.reshape(first[0], tf.shape(seed)[:-1]), tf.reshape(second[0], tf.shape(seed)[:-1])
 
 
-def _blocks(seed: tf.Tensor, num_words: int, alg: str) -> Sequence[tf.Tensor]:
+def _blocks(seed: tf.Tensor, num_words: Any, alg: str) -> Sequence[tf.Tensor]:
     """The words of as many blocks as are needed, by place in the block, uint32[blocks, seeds] each."""
-    generate = {"philox": _philox_words, "threefry": _threefry_words}[arguments.algorithm(alg)]
+    generate = {"philox": _philox_words, "threefry": _threefry_words}[alg]
     return generate(_low_and_high(tf.reshape(seed, [-1, 2])), num_words)
 
 

@@ -18,7 +18,7 @@ import tensorflow as tf
 from augrng import arguments
 from augrng.chain import chain_of, image_sizes
 from augrng.program import Program
-from augrng.recipe import Recipe, resolve
+from augrng.recipe import Recipe, evaluated, listed, resolve
 from augrng.sampling import Sampling
 from augrng.seeds import SeedPair
 from augrng.transforms import Transform
@@ -36,12 +36,13 @@ class Compose:
         stream = tf.random.fold_in(pair, epoch)   # pair: the transform's get_seed(s) if it has a seed s
         key    = tf.random.fold_in(stream, id)    # int64 throughout
 
-    Names are the transforms' own or their types' in snake case; a repeated type gets `_1`, `_2`.
+    Names are the transforms' own or their types' in snake case. Where a type occurs twice, at most one may go
+    without a name of its own, so that inserting one never renames another and changes what it draws.
 
     Args:
       transforms: one or more augrng transforms.
       seed: op-level seed, resolved now by TensorFlow's rules; see `augrng.get_seed`.
-      alg: "philox" or "threefry", the generator of all keys and words.
+      alg: "philox" or "threefry", the generator of all keys and words; see `augrng.bits`.
       shared_seed: whether two transforms may have one explicit name or seed, and so draw alike.
 
     Raises:
@@ -55,10 +56,11 @@ class Compose:
         transforms: Sequence[Transform],
         seed: int | None = None,
         *,
-        alg: str = "philox",
+        alg: Any = "philox",
         shared_seed: bool = False,
     ) -> None:
-        transforms = tuple(transforms)
+        transforms = listed(transforms)
+        alg = arguments.algorithm(alg)
         chain = chain_of(transforms, alg)
         self._recipe, self._chain = resolve(transforms, seed, alg, shared_seed), chain
 
@@ -106,13 +108,8 @@ class Compose:
           Transform name -> int64[B, 2], or int64[2] for a scalar id.
         """
         ids, epoch = arguments.examples(ids, epoch)
-        return dict(
-            zip(
-                self._recipe.names,
-                tf.unstack(self._chain.keys(self._pairs(), ids, epoch), axis=-2),
-                strict=True,
-            )
-        )
+        keys = tf.unstack(self._chain.keys(self._pairs(), ids, epoch), axis=-2)
+        return dict(zip(self._recipe.names, keys, strict=True))
 
     def sample(self, ids: Any, epoch: Any, sizes: Any) -> Params:
         """Draws all params, without pixels.
@@ -180,14 +177,8 @@ class Compose:
             that does not know the sizes: tf.errors.InvalidArgumentError when it runs. Both name the id.
         """
         images = arguments.images(images)
-        ids, epoch = arguments.examples(ids, epoch)
-        if ids.shape.rank != images.shape.rank - 3 or not ids.shape.is_compatible_with(images.shape[:-3]):
-            raise ValueError(
-                "ids: must be a scalar for an image [H, W, C] and have shape [B] for a batch [B, H, W, C], "
-                f"got ids of shape {ids.shape} for images of shape {images.shape}"
-            )
         batch = images if images.shape.rank == 4 else images[None]
-        ids = tf.reshape(ids, [-1])
+        ids, epoch = arguments.examples_of(images, ids, epoch)
         sizes = self._chain.check(image_sizes(batch), ids)
         out = self._chain.render(batch, self._plan(ids, epoch, sizes), sizes)
         return out if images.shape.rank == 4 else out[0]
@@ -216,8 +207,7 @@ class Compose:
           antialias: of what is left that antialiases; "exact" gives the pixels that models were trained and
             tested on elsewhere.
         """
-        left = [part for transform in self._recipe.transforms for part in transform.evaluation()]
-        left = [t.with_reduction(antialias) if t.reduction else t for t in left]
+        left = evaluated(self._recipe.transforms, antialias)
         return Compose(left, seed=0, alg=self._recipe.alg) if left else None
 
     @property
@@ -242,6 +232,16 @@ class Compose:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return from_json, (self.to_json(),)
+
+
+def as_compose(value: Any, name: str = "aug") -> Compose:
+    """`value`, if it is a `Compose`; otherwise a TypeError that says what to write."""
+    if isinstance(value, Compose):
+        return value
+    advice = (
+        "augrng.from_json reads JSON" if isinstance(value, str) else "write augrng.Compose([...], seed=...)"
+    )
+    raise TypeError(f"{name}: must be an augrng.Compose, got {value!r}; {advice}")
 
 
 def from_json(recipe: str) -> Compose:

@@ -15,7 +15,7 @@ from typing import Any
 import tensorflow as tf
 
 from augrng import arguments
-from augrng.compose import Compose
+from augrng.compose import Compose, as_compose
 from augrng.output import Output
 
 # Where in which file an operation was made: of no use elsewhere, and other text on each machine.
@@ -69,7 +69,7 @@ def stablehlo(
     shape: Sequence[int],
     *,
     dtype: Any = tf.uint8,
-    output: Output | None = None,
+    output: Output | str | None = None,
     output_dtype: Any = tf.float32,
 ) -> Program:
     """The program `output(aug(images, ids, epoch))` as StableHLO text.
@@ -80,23 +80,24 @@ def stablehlo(
       aug: the recipe.
       shape: [B, H, W, C] of the images.
       dtype: of the images.
-      output: range of what comes out; None for pixels as they are.
+      output: range of what comes out, an `Output`, "same" or "unit"; None for pixels as they are.
       output_dtype: of the floats that come out; not used without an `output` or with its range "same".
 
     Returns:
       The program: images [B, H, W, C], ids int64[B], epoch int64[B] -> pixels [B, height, width, C].
 
     Raises:
-      TypeError: if the dtype is not supported.
+      TypeError: if `aug` is no `Compose`, `output` no `Output`, or the dtype is not supported.
       ValueError: if the shape is not four sizes, or one that a transform refuses.
     """
+    aug, form = as_compose(aug), Output.of(output)
     shape = tuple(shape)
     if len(shape) != 4 or not all(isinstance(side, int) and side >= 1 for side in shape):
         raise ValueError(f"shape: must be [B, H, W, C], four whole numbers of at least 1, got {list(shape)}")
 
     def augment(images: tf.Tensor, ids: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
         pixels = aug(arguments.images(images), ids, epoch)
-        return pixels if output is None else output(pixels, output_dtype)
+        return form(pixels, output_dtype)
 
     taken = {"images": (dtype, shape), "ids": (tf.int64, shape[:1]), "epoch": (tf.int64, shape[:1])}
     specs = [tf.TensorSpec(shape, dtype, name) for name, (dtype, shape) in taken.items()]

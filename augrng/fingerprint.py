@@ -40,7 +40,8 @@ def fingerprint(images: Any, ids: Any, epoch: Any) -> Fingerprint:
     little-endian. Digests add up modulo 2**128.
 
     Args:
-      images: [B, H, W, C] or [H, W, C], any dtype, on the host or a device.
+      images: [B, H, W, C] or [H, W, C]; bool, integers, floats (those of 8 and 16 bits too) or complex, on
+        the host or a device.
       ids: int64[B] or int64[]; any integers convert.
       epoch: int64[] or int64[B].
 
@@ -48,10 +49,13 @@ def fingerprint(images: Any, ids: Any, epoch: Any) -> Fingerprint:
       The fingerprint of these examples; add it to that of others. Runs eagerly only.
 
     Raises:
-      TypeError: if an id or epoch is not an integer.
+      TypeError: if an id or epoch is not an integer, or the images hold something else than numbers.
       ValueError: if there is not one id for each image.
     """
     images = np.asarray(images)
+    added = images.dtype.isbuiltin == 2  # by other packages: bfloat16, float8_e5m2 and their like
+    if images.dtype.kind not in "biufc" and not added:
+        raise TypeError(f"images: must hold numbers, got {images.dtype.name}")
     ids = arguments.integers(ids, "ids").numpy()
     if images.ndim not in (3, 4) or images.shape[:-3] != ids.shape:
         raise ValueError(
@@ -65,6 +69,7 @@ def fingerprint(images: Any, ids: Any, epoch: Any) -> Fingerprint:
         digest = hashlib.blake2b(digest_size=16)
         digest.update(struct.pack("<5q", id_, epoch_, *image.shape))
         digest.update(image.dtype.name.encode("ascii"))
-        digest.update(np.ascontiguousarray(image.astype(image.dtype.newbyteorder("<"), copy=False)).data)
+        little = image if added else image.astype(image.dtype.newbyteorder("<"), copy=False)
+        digest.update(little.tobytes())
         total += int.from_bytes(digest.digest(), "big")
     return Fingerprint(len(images), total % _MODULUS)

@@ -7,24 +7,37 @@ import keras
 import tensorflow as tf
 
 from augrng import arguments
-from augrng.compose import Compose, from_json
+from augrng.compose import Compose, as_compose, from_json
 from augrng.output import Output
 
 _NAMES = ("image", "id", "epoch")
+_MOVED = ("bounding_boxes", "segmentation_masks")
 
 
 @keras.saving.register_keras_serializable(package="augrng")
 class Augment(keras.layers.Layer):
     """Augments when it trains, and gives the evaluation form otherwise.
 
+    As for Keras' own augmentation layers, `training` left out means that it trains; `fit`, `evaluate` and
+    `predict` say it.
+
     The pixels are those of `aug(images, ids, epoch)`: the same as in `Dataset.map`, whatever the batch, under
     `jit_compile=True` and after saving and loading. The layer needs Keras' TensorFlow backend; on the others
     augment in the pipeline.
 
     Inputs are a dict of "image" [B, H, W, C], "id" int64[B] and "epoch" int64[B] or int64[], as the batches
-    of `pipelines.make_dataset` are; other entries are not looked at. Or images alone: the layer then numbers
-    the examples that it has trained on, in a variable that is saved with the model. An example's number
-    depends on the order in which examples come, so pixels are then reproducible only if batches are.
+    of `pipelines.make_dataset` are, or of one example, [H, W, C] and scalars. These three give the augmented
+    images; if there are other entries, the dict comes back with them unchanged. Or images alone, as a tensor
+    or as Keras' {"images": ..., "labels": ...}, which comes back as a dict: the layer then numbers the
+    examples that it has trained on, in a variable that is saved with the model. An example's number depends
+    on the order in which examples come, so pixels are then reproducible only if batches are. Where the order
+    is nobody's, in `Dataset.map` and on the replicas of a `tf.distribute` strategy, ids must be given.
+
+    A model is exported with `training` left out, with Keras' layers as with this one: to serve the evaluation
+    form, export `keras.Model(inputs, model(inputs, training=False))`.
+
+    Keras makes float32 of uint8 images unless the model begins with `keras.Input(shape, dtype="uint8")`; then
+    output="unit" needs scale=255.
 
     Args:
       aug: a `Compose`, or its JSON.
@@ -34,13 +47,18 @@ class Augment(keras.layers.Layer):
         of the layer's compute dtype; see `augrng.output.Output`.
       mean: what is subtracted, in [0, 1], one number or one for each channel.
       std: what it is divided by.
+      scale: with "unit", the value of white in the images: needed if they are floats.
+      data_format: "channels_last" or "channels_first", of images in and out; None for
+        `keras.config.image_data_format()`.
       **kwargs: of `keras.layers.Layer`.
 
     Raises:
       RuntimeError: if Keras runs on another backend.
       TypeError: when called, if ids or images are of a dtype that `Compose` refuses.
       ValueError: if an argument is out of range; if evaluation makes images of another size than training;
-        when called, if an input is missing or an image has another size than the layer was built for.
+        when called, if an input is missing or cannot be moved along ("bounding_boxes",
+        "segmentation_masks"), if an image has another size than the layer was built for, or if images are
+        to be numbered where that has no meaning.
     """
 
     def __init__(
@@ -51,6 +69,8 @@ class Augment(keras.layers.Layer):
         output: str = "same",
         mean: float | tuple[float, ...] = 0.0,
         std: float | tuple[float, ...] = 1.0,
+        scale: float | None = None,
+        data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
         if keras.backend.backend() != "tensorflow":
@@ -59,15 +79,21 @@ class Augment(keras.layers.Layer):
                 "the tf.data pipeline instead"
             )
         super().__init__(autocast=False, **kwargs)
-        self.aug = from_json(aug) if isinstance(aug, str) else aug
+        self.aug = from_json(aug) if isinstance(aug, str) else as_compose(aug)
         self.evaluation = from_json(evaluation) if isinstance(evaluation, str) else evaluation
-        self.output_form = Output(output, mean, std)
+        if self.evaluation is not None:
+            as_compose(self.evaluation, "evaluation")
+        self.output_form = Output(output, mean, std, scale)
+        self.data_format = data_format or keras.config.image_data_format()
+        if self.data_format not in ("channels_last", "channels_first"):
+            raise ValueError(
+                f'data_format: must be "channels_last" or "channels_first", got {self.data_format!r}'
+            )
         self._evaluated = self.evaluation or self.aug.evaluation()
         self._size: tuple[int | None, int | None] | None = None
 
     def build(self, input_shape: Any) -> None:
-        shape = input_shape["image"] if isinstance(input_shape, Mapping) else input_shape
-        self._size = (shape[1], shape[2])
+        self._size = self._height_width(_image_of(input_shape))
         trained, evaluated = self._after(self.aug), self._after(self._evaluated)
         if trained != evaluated:
             raise ValueError(
@@ -79,26 +105,31 @@ class Augment(keras.layers.Layer):
         )
         self.built = True
 
-    def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
+    def call(self, inputs: Any, training: bool = True) -> Any:
         images, ids, epoch = self._examples(inputs)
+        first = self.data_format == "channels_first"
+        images = arguments.images(_turned(images, to_last=True) if first else images)
         if training:
             if ids is None:
-                count = tf.shape(images, tf.int64)[0]
-                ids, epoch = self.seen.value + tf.range(count), tf.constant(0, tf.int64)
-                self.seen.assign_add(count)
+                ids, epoch = self._numbers(images), tf.constant(0, tf.int64)
             images = self.aug(images, ids, epoch)
         elif self._evaluated is not None:
-            images = self._evaluated(images, tf.zeros(tf.shape(images)[:1], tf.int64), 0)
-        return self.output_form(images, self.compute_dtype)
+            images = self._evaluated(images, tf.zeros(tf.shape(images)[:-3], tf.int64), 0)
+        images = self.output_form(images, self.compute_dtype)
+        return _handed_through(inputs, _turned(images, to_last=False) if first else images)
 
-    def compute_output_spec(self, inputs: Any, training: bool = False) -> keras.KerasTensor:
+    def compute_output_spec(self, inputs: Any, training: bool = True) -> Any:
         images, _, _ = self._examples(inputs)
-        dtype = images.dtype if self.output_form.range == "same" else self.compute_dtype
-        return keras.KerasTensor(self.compute_output_shape(images.shape), dtype=dtype)
+        dtype = images.dtype
+        if self.output_form.range != "same":
+            self.output_form.white(dtype)
+            dtype = self.compute_dtype
+        spec = keras.KerasTensor(self._shape_after(images.shape), dtype=dtype)
+        return _handed_through(inputs, spec)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        shape = input_shape["image"] if isinstance(input_shape, Mapping) else input_shape
-        return (shape[0], *self._after(self.aug, shape[1:3]), shape[3])
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        shape = self._shape_after(_image_of(input_shape))
+        return _handed_through(input_shape, shape)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -108,7 +139,47 @@ class Augment(keras.layers.Layer):
             "output": self.output_form.range,
             "mean": self.output_form.mean,
             "std": self.output_form.std,
+            "scale": self.output_form.scale,
+            "data_format": self.data_format,
         }
+
+    def _height_width(self, shape: Any) -> tuple[int | None, int | None]:
+        places = slice(-2, None) if self.data_format == "channels_first" else slice(-3, -1)
+        return tuple(shape)[places]
+
+    def _shape_after(self, shape: Any) -> tuple[int | None, ...]:
+        shape = tuple(shape)
+        height, width = self._after(self.aug, self._height_width(shape))
+        if self.data_format == "channels_first":
+            return (*shape[:-2], height, width)
+        return (*shape[:-3], height, width, shape[-1])
+
+    def _numbers(self, images: tf.Tensor) -> tf.Tensor:
+        """The numbers of the next examples that come without ids."""
+        graph = tf.compat.v1.get_default_graph() if tf.inside_function() else None
+        while graph is not None:
+            name = getattr(graph, "name", None) or ""
+            # A loop over a dataset in a tf.function is a scan or a reduce, and keeps the order.
+            if name.startswith("Dataset_") and not name.startswith(("Dataset_scan", "Dataset_reduce")):
+                raise ValueError(
+                    "inputs: images alone cannot be numbered inside a tf.data pipeline, where calls come in "
+                    'any order; pass a dict with "image", "id" and "epoch", or call the recipe itself'
+                )
+            graph = getattr(graph, "outer_graph", None)
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        if replicas > 1:
+            raise ValueError(
+                f"inputs: images alone cannot be numbered on {replicas} replicas, each would count from "
+                'the same number; pass a dict with "image", "id" and "epoch", as make_dataset gives'
+            )
+        if images.shape.rank == 3:
+            number = self.seen.value + 0
+            self.seen.assign_add(1)
+            return number
+        count = tf.shape(images, tf.int64)[0]
+        numbers = self.seen.value + tf.range(count)
+        self.seen.assign_add(count)
+        return numbers
 
     def _after(self, aug: Compose | None, size: Any = None) -> tuple[int | None, int | None]:
         """Height and width of what a recipe makes; None where it depends on what is not known."""
@@ -120,22 +191,52 @@ class Augment(keras.layers.Layer):
         return aug.size_after(height, width)
 
     def _examples(self, inputs: Any) -> tuple[Any, Any, Any]:
-        if not isinstance(inputs, Mapping):
-            images, ids, epoch = inputs, None, None
-        else:
-            missing = [name for name in _NAMES if name not in inputs]
-            if missing:
-                raise ValueError(
-                    f"inputs: must be images, or a dict with {_NAMES}, got one with {tuple(inputs)}; "
-                    f"{missing} is missing"
-                )
-            images, ids, epoch = (inputs[name] for name in _NAMES)
-            for name, value in (("id", ids), ("epoch", epoch)):
-                if "int" not in keras.backend.standardize_dtype(value.dtype):
-                    raise TypeError(f"inputs[{name!r}]: must hold integers, got {value.dtype}")
+        images, ids, epoch = _parts(inputs)
+        for name, value in (("id", ids), ("epoch", epoch)):
+            if value is not None and "int" not in keras.backend.standardize_dtype(value.dtype):
+                raise TypeError(f"inputs[{name!r}]: must hold integers, got {value.dtype}")
         if not isinstance(images, keras.KerasTensor):
-            images = arguments.images(images)
-        size = tuple(images.shape[1:3])
+            images = arguments.pixels(images, "images")
+        size = self._height_width(images.shape)
         if self._size is not None and any(a and b and a != b for a, b in zip(size, self._size, strict=True)):
             raise ValueError(f"inputs: the layer was built for images of {self._size}, got {size}")
         return images, ids, epoch
+
+
+def _image_of(inputs: Any) -> Any:
+    """The images of inputs, or of their shapes."""
+    return _parts(inputs)[0] if isinstance(inputs, Mapping) else inputs
+
+
+def _parts(inputs: Any) -> tuple[Any, Any, Any]:
+    """Images, ids and epochs of inputs; None for what images alone lack."""
+    if not isinstance(inputs, Mapping):
+        return inputs, None, None
+    moved = [name for name in _MOVED if name in inputs]
+    if moved:
+        raise ValueError(f"inputs: {moved} would stay where they are while the images move; leave them out")
+    if "images" in inputs and not any(name in inputs for name in _NAMES):
+        return inputs["images"], None, None
+    missing = [name for name in _NAMES if name not in inputs]
+    if missing:
+        raise ValueError(
+            f"inputs: must be images, or a dict with {_NAMES}, or Keras' {{'images', 'labels'}}, got one "
+            f"with {tuple(inputs)}; {missing} is missing"
+        )
+    return inputs["image"], inputs["id"], inputs["epoch"]
+
+
+def _handed_through(inputs: Any, images: Any) -> Any:
+    """What comes out: images, or a dict with the entries that the layer does not know."""
+    if not isinstance(inputs, Mapping) or set(inputs) == set(_NAMES):
+        return images
+    return {**inputs, ("image" if "image" in inputs else "images"): images}
+
+
+def _turned(images: tf.Tensor, to_last: bool) -> tf.Tensor:
+    """Channels first to channels last, or back."""
+    axes = [-2, -1, -3] if to_last else [-1, -3, -2]
+    rank = images.shape.rank
+    if rank not in (3, 4):
+        raise ValueError(f"images: must have shape [C, H, W] or [B, C, H, W], got {images.shape}")
+    return tf.transpose(images, [*range(rank - 3), *(rank + axis for axis in axes)])

@@ -10,7 +10,7 @@ the rules by which words become draws and draws become pixels; a version once re
 import dataclasses
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from augrng import transforms as transforms_module
@@ -74,6 +74,30 @@ class Recipe:
         return cls(whole["alg"], seed, tuple(kinds), tuple(names), tuple(pairs))
 
 
+def listed(transforms: Any) -> tuple[Transform, ...]:
+    """Transforms as a tuple; what is in it is looked at by `chain_of`.
+
+    Raises:
+      TypeError: if they are none, one that is in no list, or a `Compose`.
+    """
+    if isinstance(transforms, Transform) or not isinstance(transforms, Iterable):
+        raise TypeError(
+            f"transforms: must be a list of augrng transforms, got {transforms!r}; write Compose([...])"
+        )
+    return tuple(transforms)
+
+
+def evaluated(transforms: Sequence[Transform], antialias: bool | str) -> list[Transform]:
+    """What stands in the place of transforms where nothing is drawn; named where a type occurs twice."""
+    left = [part for transform in transforms for part in transform.evaluation()]
+    left = [part.with_reduction(antialias) if part.reduction else part for part in left]
+    kinds = [type(part) for part in left]
+    return [
+        dataclasses.replace(part, name=f"evaluation_{place}", seed=None) if kinds.count(kind) > 1 else part
+        for place, (part, kind) in enumerate(zip(left, kinds, strict=True))
+    ]
+
+
 def resolve(transforms: tuple[Transform, ...], seed: int | None, alg: str, shared_seed: bool) -> Recipe:
     """Finds the names and the seed pairs of transforms; see `augrng.Compose`."""
     streams, names = _resolve_names(transforms, shared_seed)
@@ -99,17 +123,37 @@ def _resolve_names(
                         f"{field}: two transforms must not share the {field} {value!r}; change one, or ask "
                         "for equal draws with shared_seed=True"
                     )
-    taken = {transform.name for transform in transforms if transform.name is not None}
-    streams, names = [], []
-    for transform in transforms:
-        kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(transform).__name__).lower()
-        name = transform.name or kind
-        if transform.name in names or (transform.name is None and name in taken):
-            name = next(f"{name}_{n}" for n in range(1, len(taken) + 2) if f"{name}_{n}" not in taken)
-        taken.add(name)
-        names.append(name)
-        streams.append(transform.name or name)
+    kinds = [_snake_case(transform) for transform in transforms]
+    named = [transform.name for transform in transforms if transform.name is not None]
+    for transform, kind in zip(transforms, kinds, strict=True):
+        if transform.name is None and not (shared_seed and transform.seed is not None):
+            _check_nameless(transforms, kinds, kind, named)
+    streams = [transform.name or kind for transform, kind in zip(transforms, kinds, strict=True)]
+    names: list[str] = []
+    for stream in streams:
+        free = (f"{stream}_{n}" for n in range(1, len(streams) + 1))
+        names.append(stream if stream not in names else next(n for n in free if n not in (*names, *streams)))
     return tuple(streams), tuple(names)
+
+
+def _snake_case(transform: Transform) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(transform).__name__).lower()
+
+
+def _check_nameless(
+    transforms: Sequence[Transform], kinds: Sequence[str], kind: str, named: Sequence[str]
+) -> None:
+    """Refuses what would make the draws of a transform without a name depend on the others."""
+    alike = [t for t, other in zip(transforms, kinds, strict=True) if other == kind and t.name is None]
+    if len(alike) > 1:
+        raise ValueError(
+            f"name: of several transforms of one type at most one may go without a name, got {alike[0]!r} "
+            f"and {alike[1]!r}; give one a name=, which its draws then follow wherever it stands"
+        )
+    if kind in named:
+        raise ValueError(
+            f"name: {kind!r} is what {alike[0]!r} is called without a name of its own; give one another name"
+        )
 
 
 def _read_step(position: int, step: Any) -> tuple[Transform, str, SeedPair]:

@@ -1,7 +1,9 @@
 """Functions in the manner of `tf.image.stateless_random_*`: explicit seeds, one image or a batch.
 
-Each takes an image [H, W, C] and a seed [2], or a batch [B, H, W, C] and seeds [B, 2]; every image of a
-batch is treated as it would be alone. They run eager, in graphs and jit-compiled, with the same pixels.
+With one seed [2] each is its namesake in `tf.image`: the same results for every dtype, number of channels
+and rank that the namesake takes, in eager, graph and jit-compiled code (where TensorFlow's own draws of
+floats and of negative seeds change). With seeds [B, 2] each image of a batch [B, H, W, C] is treated as it
+would be alone.
 """
 
 from typing import Any
@@ -11,57 +13,72 @@ import tensorflow as tf
 from augrng import arguments, draws
 from augrng.bits import bits
 from augrng.chain import chain_of, image_sizes
-from augrng.transforms import RandomCrop, RandomFlip, RandomRotation, Transform
+from augrng.transforms import RandomRotation, Transform
 
 
 def stateless_random_crop(image: Any, size: Any, seed: Any) -> tf.Tensor:
     """Crops to `size` at a uniformly drawn place, as `tf.image.stateless_random_crop` does.
 
     Args:
-      image: [H, W, C] or [B, H, W, C]; uint8, uint16 or float, 1 to 4 channels.
-      size: (height, width), or (height, width, channels) to draw the first channel too, of one image.
-      seed: int64[2], or int64[B, 2] for a batch; any integers convert.
+      image: with one seed a tensor of any rank, else [B, H, W, C]; any dtype.
+      size: one number for each dimension, as TensorFlow takes it, to draw a place along each; or (height,
+        width) of an image [H, W, C]. With seeds [B, 2]: (height, width), or (height, width, channels). May
+        be a tensor, in graphs too.
+      seed: integers[2], or integers[B, 2] for a batch.
 
     Returns:
-      [height, width, C] or [B, height, width, C] of the same dtype.
+      A tensor of shape `size`, or [B, *size] for a batch, with the channels of the image where `size` does
+      not say how many; the same dtype.
 
     Raises:
-      TypeError: if the dtype is not supported, or a seed is not an integer.
-      ValueError: if a shape is wrong or the image is smaller than `size`.
+      TypeError: if a seed or a size is not an integer.
+      ValueError: if a shape is wrong or the image is smaller than `size`. In a graph that does not know the
+        sizes: tf.errors.InvalidArgumentError when it runs.
     """
-    image = arguments.images(image, "image")
-    size = tuple(int(side) for side in size)
-    if len(size) not in (2, 3):
-        raise ValueError(f"size: must be (height, width) or (height, width, channels), got {size}")
-    channels = size[2] if len(size) == 3 else image.shape[-1]
-    if not 1 <= channels <= image.shape[-1]:
-        raise ValueError(f"size: must ask for 1 to {image.shape[-1]} channels, got {size}")
-    out = _run(RandomCrop(*size[:2]), image, seed)
-    if channels == image.shape[-1]:
-        return out
-    first = draws.integers(bits(seed, 3)[..., 2], image.shape[-1] - channels + 1)
-    index = first[..., None] + tf.range(channels, dtype=tf.int64)
-    return tf.gather(out, index, axis=-1, batch_dims=image.shape.rank - 3)
+    image, seed, batched = _image_and_seed(image, seed)
+    size = arguments.integers(size, "size")
+    if size.shape.rank != 1 or size.shape[0] is None:
+        raise ValueError(f"size: must be a list of sides, or a tensor of known shape, got shape {size.shape}")
+    shape = tf.shape(image, tf.int64)[1:] if batched else tf.shape(image, tf.int64)
+    rank = None if image.shape.rank is None else image.shape.rank - batched
+    asked = _known_sides(size)
+    if size.shape[0] == 2 and rank == 3:
+        size, asked = tf.concat([size, shape[2:]], 0), [*asked, image.shape[-1]]
+    if rank is not None and size.shape[0] != rank:
+        wanted = (
+            "(height, width) or (height, width, channels)" if rank == 3 else f"{rank} sides, one a dimension"
+        )
+        raise ValueError(
+            f"size: must be {wanted} for an image of shape {image.shape}, got {tuple(asked)} and seeds of "
+            f"shape {seed.shape}"
+        )
+    size, shape = _fitting(size, asked, shape, image.shape[1:] if batched else image.shape)
+    start = draws.integers(bits(seed, len(asked)), shape - size + 1)
+    out = _windows(image, start, size) if batched else tf.slice(image, start, size)
+    out.set_shape([*image.shape[:1], *asked] if batched else asked)
+    return out
 
 
 def stateless_random_flip_left_right(image: Any, seed: Any) -> tf.Tensor:
     """Mirrors left-right with probability 1/2, as `tf.image.stateless_random_flip_left_right` does.
 
-    In a batch each image is flipped as it would be alone. (TensorFlow takes one seed for a batch and
-    decides the other way round there.)
+    A batch with seeds [B, 2] is decided image by image: each is flipped as it would be alone. With one seed
+    it is TensorFlow's call, which draws a number for each image and decides the other way round than for a
+    single image: flipped where u > 1/2, not where u < 1/2. (Here a NaN stays where it is; TensorFlow's
+    products with 0 spread it.)
 
     Args:
-      image: [H, W, C] or [B, H, W, C]; uint8, uint16 or float, 1 to 4 channels.
-      seed: int64[2], or int64[B, 2] for a batch; any integers convert.
+      image: [H, W, C] or [B, H, W, C], or of unknown rank; any dtype.
+      seed: integers[2], or integers[B, 2] for a batch.
 
     Returns:
       A tensor of the same shape and dtype.
 
     Raises:
-      TypeError: if the dtype is not supported, or a seed is not an integer.
+      TypeError: if a seed is not an integer.
       ValueError: if a shape is wrong.
     """
-    return _run(RandomFlip("horizontal"), image, seed)
+    return _flip(image, seed, axis=-2)
 
 
 def stateless_random_flip_up_down(image: Any, seed: Any) -> tf.Tensor:
@@ -69,7 +86,7 @@ def stateless_random_flip_up_down(image: Any, seed: Any) -> tf.Tensor:
 
     Args and errors: see `stateless_random_flip_left_right`.
     """
-    return _run(RandomFlip("vertical"), image, seed)
+    return _flip(image, seed, axis=-3)
 
 
 def stateless_random_rotation(
@@ -84,9 +101,9 @@ def stateless_random_rotation(
     """Turns about the centre by an angle drawn uniformly; positive is counter-clockwise.
 
     Args:
-      image: [H, W, C] or [B, H, W, C]; uint8, uint16 or float, 1 to 4 channels.
+      image: [H, W, C] or [B, H, W, C]; of the dtypes and channels that `Compose` takes.
       degrees: a number d for angles in [-d, d], or a pair (low, high).
-      seed: int64[2], or int64[B, 2] for a batch; any integers convert.
+      seed: integers[2], or integers[B, 2] for a batch.
       interpolation: "nearest" or "bilinear".
       fill_mode: "constant", "nearest", "reflect" or "wrap", what lies outside; see `Sampling`.
       fill_value: for "constant", one number or one for each channel.
@@ -104,6 +121,88 @@ def stateless_random_rotation(
     return _run(rotation, image, seed)
 
 
+def _image_and_seed(image: Any, seed: Any) -> tuple[tf.Tensor, tf.Tensor, bool]:
+    """Both as tensors, and whether each image of a batch has a seed of its own."""
+    image, seed = arguments.pixels(image, "image"), arguments.seeds(seed)
+    if seed.shape.rank == 1:
+        return image, seed, False
+    if image.shape.rank is None:
+        image = tf.ensure_shape(image, [None] * 4)
+    if (
+        seed.shape.rank != 2
+        or image.shape.rank != 4
+        or not seed.shape[:1].is_compatible_with(image.shape[:1])
+    ):
+        raise ValueError(
+            f"seed: must have shape [2], or [B, 2] for a batch [B, H, W, C], got {seed.shape} for an image "
+            f"of shape {image.shape}"
+        )
+    return image, tf.reshape(seed, [tf.shape(image)[0], 2]), True
+
+
+def _flip(image: Any, seed: Any, axis: int) -> tf.Tensor:
+    image, seed, batched = _image_and_seed(image, seed)
+    if image.shape.rank not in (3, 4, None):
+        raise ValueError(f"image: must have shape [H, W, C] or [B, H, W, C], got {image.shape}")
+
+    def single() -> tf.Tensor:
+        return tf.where(draws.bernoulli(bits(seed, 1)[..., 0], 0.5), tf.reverse(image, [axis + 3]), image)
+
+    def batch() -> tf.Tensor:
+        count = tf.shape(image)[0]
+        flips = draws.bernoulli(bits(seed, 1)[:, 0], 0.5) if batched else _tensorflows_flips(seed, count)
+        return tf.where(tf.reshape(flips, [-1, 1, 1, 1]), tf.reverse(image, [axis + 4]), image)
+
+    if image.shape.rank is None:
+        out = tf.cond(tf.equal(tf.rank(image), 3), single, batch)
+    else:
+        out = single() if image.shape.rank == 3 else batch()
+    out.set_shape(image.shape)
+    return out
+
+
+def _tensorflows_flips(seed: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    """bool[count]: u > 1/2, the number u of image i being word i of the one seed."""
+    known = tf.get_static_value(count)
+    words = bits(seed, tf.maximum(count, 1) if known is None else max(int(known), 1))[:count]
+    return draws.uniform(words) > 2 ** (draws.UNIFORM_BITS - 1)
+
+
+def _fitting(
+    size: tf.Tensor, asked: list[int | None], shape: tf.Tensor, known: tf.TensorShape
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Size and shape of one image, checked."""
+    sides = known.as_list() if known.rank is not None else [None] * size.shape[0]
+    if any(
+        a is not None and (a < 0 or (side is not None and a > side))
+        for a, side in zip(asked, sides, strict=True)
+    ):
+        raise ValueError(f"size: must lie within the image, of shape {known}, got {tuple(asked)}")
+    if all(side is not None for side in (*asked, *sides)):
+        return size, tf.constant(sides, tf.int64)
+    check = tf.debugging.Assert(
+        tf.reduce_all((size >= 0) & (size <= shape)),
+        ["size: must lie within the image, of shape ", shape, "; got ", size],
+        summarize=8,
+    )
+    with tf.control_dependencies([check]):
+        return tf.identity(size), tf.identity(shape)
+
+
+def _known_sides(size: tf.Tensor) -> list[int | None]:
+    """What is known of a size when traced, side by side."""
+    whole = tf.get_static_value(size, partial=True)
+    return [None] * size.shape[0] if whole is None else [None if v is None else int(v) for v in whole]
+
+
+def _windows(images: tf.Tensor, starts: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """A window of each image of a batch, starting at int64[B, 3]."""
+    for axis in range(3):
+        places = starts[:, axis, None] + tf.range(size[axis])
+        images = tf.gather(images, places, axis=axis + 1, batch_dims=1)
+    return images
+
+
 def _run(transform: Transform, image: Any, seed: Any) -> tf.Tensor:
     """Applies one transform to an image, or to a batch, with explicit keys."""
     image, seed = arguments.images(image, "image"), arguments.seeds(seed)
@@ -115,5 +214,6 @@ def _run(transform: Transform, image: Any, seed: Any) -> tf.Tensor:
     chain = chain_of([transform])
     batch = image if image.shape.rank == 4 else image[None]
     sizes = chain.check(image_sizes(batch), None)
-    out = chain.render(batch, chain.map(chain.draw(tf.reshape(seed, [-1, 1, 2]), sizes), sizes), sizes)
+    seed = tf.reshape(seed, [tf.shape(batch)[0], 1, 2])  # one a picture, else an error
+    out = chain.render(batch, chain.map(chain.draw(seed, sizes), sizes), sizes)
     return out if image.shape.rank == 4 else out[0]

@@ -22,8 +22,8 @@ def entries():
     made = {}
     for alg in GENERATORS:
         made[f"words/{alg}"] = lambda alg=alg: ar.bits([7, -8], 6, alg=alg).numpy().tolist()
-        made[f"split/{alg}"] = lambda alg=alg: ar.split([7, -8], 2, alg=alg).numpy().tolist()
-        made[f"fold_in/{alg}"] = lambda alg=alg: ar.fold_in([7, -8], 9, alg=alg).numpy().tolist()
+        made[f"split/{alg}"] = lambda alg=alg: ar.split(np.array([7, -8]), 2, alg=alg).numpy().tolist()
+        made[f"fold_in/{alg}"] = lambda alg=alg: ar.fold_in([7, -8], np.int64(9), alg=alg).numpy().tolist()
         for case in CASES:
             made[f"seeds/{alg}/{case}"] = lambda alg=alg, case=case: seeds(case, alg)
             made[f"keys/{alg}/{case}"] = lambda alg=alg, case=case: keys(case, alg)

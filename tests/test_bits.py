@@ -84,6 +84,41 @@ def test_a_word_does_not_depend_on_how_many_are_asked_for():
         assert np.array_equal(ar.bits([3, 4], 5, alg=alg), many[:5])
 
 
+ALGORITHMS = [
+    tf.random.Algorithm.PHILOX,
+    tf.random.Algorithm.AUTO_SELECT,
+    "PHILOX",
+    "auto_select",
+    " Auto-Select",
+    1,
+    3,
+    None,
+]
+
+
+@pytest.mark.parametrize("alg", ALGORITHMS, ids=str)
+def test_the_algorithm_is_named_as_for_tensorflow(alg):
+    expected = tf.random.stateless_uniform([5], [3, -4], None, None, tf.uint32, alg=alg)
+    assert np.array_equal(ar.bits([3, -4], 5, alg=alg), expected)
+    assert np.array_equal(ar.split([3, -4], 2, alg=alg), tf.random.split([3, -4], 2, alg=alg or 1))
+    aug = ar.Compose([ar.RandomFlip()], seed=1, alg=alg)
+    assert aug == ar.from_json(aug.to_json()) == ar.Compose([ar.RandomFlip()], seed=1)
+
+
+@pytest.mark.parametrize("alg", [tf.random.Algorithm.THREEFRY, "ThreeFry", 2, tf.constant(2)], ids=str)
+def test_threefry_is_named_as_for_tensorflow(alg):
+    assert np.array_equal(ar.bits([3, -4], 5, alg=alg), ar.bits([3, -4], 5, alg="threefry"))
+
+
+def test_the_number_of_words_may_be_a_tensor():
+    some = tf.function(lambda seed, num: ar.bits(seed, num))
+    seeds = tf.constant([[3, 4], [5, -6]], tf.int64)
+    for num in (1, 4, 9):
+        expected = [tf.random.stateless_uniform([num], s, None, None, tf.uint32) for s in seeds]
+        assert np.array_equal(some(seeds, tf.constant(num)), expected)
+    assert ar.bits([3, 4], np.int32(5)).shape == ar.bits([3, 4], tf.constant(5)).shape == (5,)
+
+
 def test_batches_of_any_rank():
     seeds = np.arange(24).reshape(3, 4, 2)
     batch = ar.bits(seeds, 6)
@@ -100,7 +135,10 @@ def test_batches_of_any_rank():
         ([1.0, 2.0], 1, "philox", TypeError, "seed: must hold integers, got float64"),
         ([2**64, 0], 1, "philox", ValueError, "seed: integers must fit in 64 bits"),
         ([1, 2], 0, "philox", ValueError, "num_words: must be at least 1, got 0"),
-        ([1, 2], 1, "xorshift", ValueError, 'alg: must be "philox" or "threefry", got .xorshift.'),
+        ([1, 2], 2.0, "philox", TypeError, "num_words: must be an integer, got 2.0"),
+        ([1, 2], 1, 4, ValueError, "alg: must be .*got 4"),
+        ([1, 2], 1, True, ValueError, "alg: must be .*got True"),
+        ([1, 2], 1, "xorshift", ValueError, 'alg: must be "philox", "threefry", .*got .xorshift.'),
     ],
 )
 def test_bad_arguments_are_refused(seed, num, alg, error, message):

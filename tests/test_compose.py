@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import augrng as ar
+from augrng.compose import as_compose
 
 IDS = np.arange(6)
 FAMILY = [
@@ -75,12 +76,104 @@ def test_the_other_draws_are_left_alone(chosen, alg):
             assert np.array_equal(together[key], values)
 
 
-def test_names_are_snake_case_and_numbered():
-    flips = [ar.RandomFlip(), ar.RandomFlip(), ar.RandomQuarterTurn(), ar.RandomFlip(name="random_flip_1")]
-    assert list(ar.Compose(flips, seed=1).transforms) == [
-        "random_flip", "random_flip_2", "random_quarter_turn", "random_flip_1",
-    ]  # fmt: skip
-    assert len(set(ar.Compose(flips, seed=1).seeds.values())) == 4
+def test_names_are_snake_case():
+    flips = [ar.RandomFlip(name="first"), ar.RandomFlip(), ar.RandomQuarterTurn()]
+    aug = ar.Compose(flips, seed=1)
+    assert list(aug.transforms) == ["first", "random_flip", "random_quarter_turn"]
+    assert len(set(aug.seeds.values())) == 3
+    assert (
+        flat(ar.Compose(flips[1:], seed=1).sample(IDS, 0, [8, 8])).keys()
+        < flat(aug.sample(IDS, 0, [8, 8])).keys()
+    )
+
+
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_second_transform_of_a_type_needs_a_name(place, shared):
+    """Without one it would rename the other where it is put before it, and so change its draws."""
+    before = [ar.RandomFlip(), ar.RandomRotation(9)]
+    for second in (ar.RandomFlip("vertical"), ar.RandomFlip("vertical", name="random_flip")):
+        after = [*before[:place], second, *before[place:]]
+        with pytest.raises(ValueError, match="^name: .*give one "):
+            ar.Compose(after, seed=1, shared_seed=shared)
+    named = [*before[:place], ar.RandomFlip("vertical", name="upside_down"), *before[place:]]
+    alone = flat(ar.Compose(before, seed=1).sample(IDS, 5, [8, 8]))
+    together = flat(ar.Compose(named, seed=1, shared_seed=shared).sample(IDS, 5, [8, 8]))
+    for key, values in alone.items():
+        assert np.array_equal(together[key], values)
+
+
+def test_a_name_that_another_type_goes_by_is_refused():
+    with pytest.raises(ValueError, match="'random_rotation' is what RandomRotation"):
+        ar.Compose([ar.RandomFlip(name="random_rotation"), ar.RandomRotation(9)], seed=1)
+
+
+def test_the_evaluation_of_a_recipe_with_two_of_a_type():
+    crops = [ar.RandomCrop(12, 12, name="outer"), ar.RandomFlip(), ar.RandomCrop(8, 8, name="inner")]
+    image = np.arange(20 * 20).reshape(20, 20, 1).astype(np.uint8)
+    assert np.array_equal(ar.Compose(crops, seed=1).evaluation()(image, 0, 0), image[6:14, 6:14])
+
+
+BATCHES = tf.TensorSpec([None, 12, 12, 3], tf.uint8)
+FEW = [tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int64)]
+
+
+@pytest.mark.parametrize(("count", "given"), [(5, 1), (1, 5), (5, 4), (2, 0)])
+@pytest.mark.parametrize("jit", [False, True])
+def test_there_is_one_id_for_each_image(count, given, jit):
+    """Where a graph knows neither number, it checks when it runs."""
+    aug = ar.Compose([ar.RandomCrop(8, 8), ar.RandomFlip()], seed=1)
+    batch = np.arange(count * 12 * 12 * 3).reshape(count, 12, 12, 3).astype(np.uint8)
+    run = tf.function(lambda i, d, e: aug(i, d, e), input_signature=[BATCHES, *FEW], jit_compile=jit)
+    message = ".*" if jit else "ids: must be one for each image"
+    with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match=message):
+        run(batch, np.arange(given), 3)
+    ids = np.arange(count)
+    assert np.array_equal(run(batch, ids, 3), aug(batch, ids, 3))
+
+
+def test_there_is_one_epoch_for_each_image_or_one_for_all(images):
+    aug = ar.Compose([ar.RandomCrop(8, 8), ar.RandomFlip()], seed=1)
+    signature = [tf.TensorSpec([None, *images.shape[1:]], tf.uint8), FEW[0], FEW[0]]
+    run = tf.function(lambda i, d, e: aug(i, d, e), input_signature=signature)
+    ids = np.arange(len(images))
+    assert np.array_equal(run(images, ids, ids % 3), aug(images, ids, ids % 3))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="epoch: must be one for each image"):
+        run(images, ids, [3])
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_a_list_of_arrays_keeps_its_dtype(images, dtype):
+    aug = ar.Compose([ar.RandomCrop(8, 8), ar.RandomFlip()], seed=1)
+    images = images.astype(dtype)
+    ids = np.arange(len(images))
+    out = aug(list(images), ids, 3)
+    assert out.dtype == dtype
+    assert np.array_equal(out, aug(images, ids, 3))
+    assert np.array_equal(aug([tf.constant(i) for i in images], ids, 3), out)
+
+
+MISTAKES = {
+    "a transform": (lambda: ar.Compose(ar.RandomFlip()), r"transforms: must be a list of augrng transforms, got RandomFlip"),
+    "none": (lambda: ar.Compose(None), "transforms: must be a list of augrng transforms, got None"),
+    "a recipe in a recipe": (lambda: ar.Compose(ar.Compose([ar.RandomFlip()])), "transforms: must be a list"),
+    "a list for a recipe": (lambda: as_compose([ar.RandomFlip()]), r"aug: must be an augrng.Compose, got \[RandomFlip.*write augrng.Compose\("),
+    "none for a recipe": (lambda: as_compose(None), "aug: must be an augrng.Compose, got None; write"),
+    "text for a recipe": (lambda: as_compose("{}"), "aug: must be an augrng.Compose, got '{}'; augrng.from_json reads JSON"),
+    "epoch": (lambda: FLIP(np.zeros([8, 8, 3]), 1, epoch=3.0), "epoch: must hold integers, got float64; cast it"),
+    "names": (lambda: FLIP(np.zeros([8, 8, 3]), "a.png", epoch=3), "ids: must hold integers, got .*string_ids makes ids"),
+    "several sizes": (lambda: FLIP([np.zeros([8, 8, 3]), np.zeros([8, 9, 3])], [1, 2], 0), r"images of one size, got shapes \(8, 8, 3\), \(8, 9, 3\); augment one by one"),
+    "ragged": (lambda: FLIP(tf.ragged.constant([[[[1]]], [[[1], [2]]]]), [1, 2], 0), "images of one size, got a ragged tensor"),
+    "grey": (lambda: FLIP(np.zeros([5, 28, 3], np.uint8), np.arange(5), 0), r"add the axis of channels: images\[\.\.\., None\]"),
+}  # fmt: skip
+FLIP = ar.Compose([ar.RandomFlip()], seed=1)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_named(mistake):
+    call, message = MISTAKES[mistake]
+    with pytest.raises((TypeError, ValueError), match=message):
+        call()
 
 
 def test_a_name_makes_the_stream():

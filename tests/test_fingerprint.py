@@ -4,6 +4,7 @@ import hashlib
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import augrng as ar
 
@@ -51,6 +52,26 @@ def test_everything_else_has_influence(examples):
         ar.fingerprint(images, ids, 3),
     ]
     assert len(set(others)) == len(others)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint16", "int64", "float16", "bfloat16", "float8_e5m2", "float8_e4m3fn", "float64", "complex64"])  # fmt: skip
+def test_it_takes_every_dtype_of_numbers(dtype):
+    images = tf.cast(tf.cast(np.arange(60).reshape(2, 2, 5, 3) % 7, tf.float32), dtype)
+    array = images.numpy()
+    total = 0
+    for image, id_ in zip(array, (4, 5), strict=True):
+        header = b"".join(int(v).to_bytes(8, "little", signed=True) for v in (id_, 3, 2, 5, 3))
+        digest = hashlib.blake2b(header + dtype.encode() + image.tobytes(), digest_size=16).digest()
+        total += int.from_bytes(digest, "big")
+    assert ar.fingerprint(images, [4, 5], 3) == ar.Fingerprint(2, total % 2**128)
+    if array.dtype.itemsize > 1 and array.dtype.kind in "iufc":
+        assert ar.fingerprint(array.astype(array.dtype.newbyteorder(">")), [4, 5], 3).value == total % 2**128
+
+
+def test_what_holds_no_numbers_is_refused():
+    for images in (np.full([2, 2, 1], None), np.full([2, 2, 1], "a"), np.zeros([2, 2, 1], "M8[s]")):
+        with pytest.raises(TypeError, match="images: must hold numbers"):
+            ar.fingerprint(images, 1, 3)
 
 
 def test_bad_arguments_are_refused(examples):

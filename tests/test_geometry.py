@@ -185,7 +185,7 @@ def test_padding_is_that_of_numpy(rng, fill_mode):
         assert np.array_equal(got, padded[top + 4 : top + 14, left + 4 : left + 16])
 
 
-@pytest.mark.parametrize(("size", "top", "left"), [((8, 8), 2, 1), ((9, 9), 2, 2), ((4, 6), 0, 0)])
+@pytest.mark.parametrize(("size", "top", "left"), [((8, 8), 2, 2), ((9, 9), 2, 2), ((4, 6), 0, 0)])
 def test_center_crop(rng, size, top, left):
     image = rng.integers(0, 256, (*size, 1), dtype=np.uint8)
     out = ar.Compose([ar.CenterCrop(4, 5)])(image, 0, 0)
@@ -235,3 +235,19 @@ def test_bad_arguments_are_refused(make, message):
 def test_a_seed_that_is_no_integer_is_refused():
     with pytest.raises(TypeError, match="seed must be an integer or None, got 1.5"):
         ar.RandomFlip(seed=1.5)
+
+
+def test_the_middle_is_torchvisions():
+    """torchvision's center_crop, in Python: pad to the window, an odd pixel at the end; then round(spare / 2)."""
+    window, image = 8, tf.constant(np.arange(1, 31), tf.uint8)
+    for side in range(1, 31):
+        padding = ((window - side) // 2, (window - side + 1) // 2) if side < window else (0, 0)
+        row = np.pad(image[:side], padding)
+        start = round((len(row) - window) / 2.0)
+        aug = ar.Compose([ar.CenterCrop(1, window, pad_if_needed=True)], seed=1)
+        assert np.array_equal(aug(image[None, :side, None], 0, 0)[0, :, 0], row[start : start + window])
+        aug = ar.Compose([ar.CenterCrop(window, 1, pad_if_needed=True)], seed=1)
+        assert np.array_equal(aug(image[:side, None, None], 0, 0)[:, 0, 0], row[start : start + window])
+        if side < window:
+            theirs = tf.image.resize_with_crop_or_pad(image[None, :side, None], 1, window)
+            assert np.array_equal(theirs[0, :, 0], row)

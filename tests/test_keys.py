@@ -30,6 +30,61 @@ def test_fold_in_equals_tensorflows(rng, mode):
     assert np.array_equal(ours, expected)
 
 
+VALUES = [[1, 2], [-1, 2], [-7, -8], [2**31 - 1, -(2**31)], [0, 0]]
+DATA = [5, -5, 0, 2**31 - 1, -(2**31)]
+
+
+def same(ours, theirs):
+    assert ours.dtype == theirs.dtype
+    assert np.array_equal(ours, theirs)
+
+
+def of(values, dtype):
+    """Values in a dtype, negative ones as their bits."""
+    return tf.cast(tf.constant(values, tf.int64), dtype)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_split_keeps_the_dtype_of_seeds(mode, dtype):
+    """TensorFlow takes seeds of these two dtypes; under XLA it changes negative ones, so eager is the oracle."""
+    split = MODES[mode](lambda seed: ar.split(seed, 3))
+    for value in VALUES:
+        same(split(of(value, dtype)), tf.random.split(of(value, dtype), 3))
+    whole = split(of(VALUES, dtype))
+    same(whole, tf.stack([tf.random.split(of(value, dtype), 3) for value in VALUES]))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("dtype", ["int32", "uint32", "int64", "uint64"])
+@pytest.mark.parametrize("of_seed", ["int32", "int64"])
+def test_fold_in_keeps_the_dtype_of_data(mode, dtype, of_seed):
+    fold_in = MODES[mode](ar.fold_in)
+    expected = []
+    for value, data in zip(VALUES, DATA, strict=True):
+        expected.append(tf.random.fold_in(of(value, of_seed), of(data, dtype)))
+        same(fold_in(of(value, of_seed), of(data, dtype)), expected[-1])
+    same(fold_in(of(VALUES, of_seed), of(DATA, dtype)), tf.stack(expected))
+
+
+@pytest.mark.parametrize(
+    "data", [5, -5, 2**31, 2**40, -(2**31) - 1, np.int64(5), np.int32(-5), np.uint32(7)], ids=repr
+)
+@pytest.mark.parametrize(
+    "seed", [[1, 2], (-1, 2), [2**40, 3], np.array([1, -2]), np.array([1, -2], np.int32)], ids=repr
+)
+def test_python_and_numpy_integers_convert_as_tensorflows(seed, data):
+    same(ar.fold_in(seed, data), tf.random.fold_in(seed, data))
+    same(ar.split(seed, 2), tf.random.split(seed, 2))
+    same(ar.split(seed, tf.constant(2)), tf.random.split(seed, tf.constant(2)))
+
+
+def test_other_integers_convert_to_int64():
+    seed = np.array([1, 2], np.int16)
+    same(ar.split(seed), tf.random.split(of([1, 2], tf.int64)))
+    same(ar.fold_in(seed, np.uint8(9)), tf.random.fold_in([1, 2], of(9, tf.int64)))
+
+
 def tensorflows_key(pair, epoch, id_):
     """DESIGN's recipe, in nothing but TensorFlow."""
     stream = tf.random.fold_in(tf.constant(pair, tf.int64), tf.constant(epoch, tf.int64))
@@ -108,6 +163,8 @@ def test_string_ids_are_farmhash_fingerprints(rng):
     ("call", "error", "message"),
     [
         (lambda: ar.split([1, 2], 0), ValueError, "num: must be at least 1, got 0"),
+        (lambda: ar.split([1, 2], 2.0), TypeError, "num: must be an integer, got 2.0"),
+        (lambda: ar.split([1, 2], "a"), TypeError, "num: must be an integer, got 'a'"),
         (lambda: ar.fold_in([1, 2], 0.5), TypeError, "data: must hold integers, got float64"),
         (lambda: ar.fold_in([1], 0), ValueError, "seed: must have shape"),
         (lambda: ar.string_ids([1, 2]), TypeError, "strings: must hold strings, got int32"),

@@ -45,6 +45,17 @@ def test_a_recipe_survives_the_round_trip(recipe, rng):
     assert np.array_equal(again(images, np.arange(4), 1), aug(images, np.arange(4), 1))
 
 
+def test_a_recipe_with_numbered_names_keeps_what_it_says():
+    """Recipes were written in which the second transform of a type was numbered."""
+    whole = json.loads(ar.Compose([ar.RandomFlip(), ar.RandomFlip(name="random_flip_1")], seed=7).to_json())
+    whole["transforms"][1]["arguments"]["name"] = None
+    old = ar.from_json(json.dumps(whole))
+    named = ar.Compose([ar.RandomFlip(), ar.RandomFlip(name="random_flip_1")], seed=7)
+    assert list(old.transforms) == ["random_flip", "random_flip_1"]
+    assert old.seeds == named.seeds
+    assert ar.from_json(old.to_json()) == old
+
+
 def test_numpy_arguments_are_written():
     aug = ar.Compose([ar.RandomCrop(np.int64(4), np.int32(5)), ar.RandomRotation(np.float32(2.5))], seed=1)
     assert ar.from_json(aug.to_json()) == aug

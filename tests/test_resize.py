@@ -72,6 +72,28 @@ def test_the_fallback_is_torchvisions(rng):
         assert ours == [max(1, v) if place > 1 else v for place, v in enumerate(expected)]
 
 
+@pytest.mark.parametrize(
+    "ratio", [(0.8, 1.25), (3 / 4, 4 / 3), (1.6, 2.5), (0.4, 0.625), (1.1, 1.3), (0.3, 0.7)]
+)
+def test_the_fallback_rounds_halves_as_torchvision(ratio):
+    """torchvision's get_params where no proposal fits, in Python, for sides at which halves occur and others."""
+    crop = ar.RandomResizedCrop(8, 8, ratio=ratio)
+    sides = [*range(1, 120), 997, 4094, 16382, 16384]
+    sizes = np.array(
+        [(a, b) for a in sides for b in (1, 2, 7, 3000, 16384)]
+        + [(b, a) for a in sides for b in (1, 3000, 16384)]
+    )
+    expected = []
+    for height, width in sizes.tolist():
+        h, w = height, width
+        if width / height < min(ratio):
+            h = round(width / min(ratio))
+        elif width / height > max(ratio):
+            w = round(height * max(ratio))
+        expected.append((max(h, 1), max(w, 1)))
+    assert np.array_equal(crop._fallback(tf.constant(sizes, tf.int64)), expected)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (16384, 16384), (1, 16384), (3, 7)])
 def test_extreme_sizes_give_windows_inside(size):
     aug = ar.Compose([ar.RandomResizedCrop(8, 8, scale=(0.0, 1.0), ratio=(1 / 64, 64))], seed=3)

@@ -111,7 +111,10 @@ class RandomCrop(_Crop):
 class CenterCrop(_Crop):
     """Cuts the middle window of `height` by `width` pixels; nothing is drawn.
 
-    An odd pixel stays at the bottom or right: the window starts at floor((side - window) / 2).
+    Places are torchvision's. An image that is too large: the window starts at (side - window) / 2, halves
+    rounded to the even number (so 1 and 2 pixels too many start at 0 and 1, 3 and 4 at 2). One that is too
+    small: the odd pixel of padding is at the bottom or right, as in `tf.image.resize_with_crop_or_pad` and
+    albumentations too.
     Params: "top", "left", int64[B], in pixels.
 
     Args:
@@ -135,7 +138,10 @@ class CenterCrop(_Crop):
         return super().accepts(height, width) & (room | self.pad_if_needed)
 
     def starts(self, size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        middle = tf.math.floordiv(size - tf.constant([self.height, self.width], tf.int64), 2)
+        spare = size - tf.constant([self.height, self.width], tf.int64)
+        half = tf.math.floordiv(tf.abs(spare), 2)
+        # Of (side - window) / 2 = k + 1/2 the even one of k and k + 1; padding is floor((window - side) / 2).
+        middle = tf.where(spare < 0, -half, half + (spare & half & 1))
         return middle, tf.ones_like(middle)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from augrng import affine, draws, fixed
+from augrng.sampling import MAX_SIDE
 from augrng.transforms.base import Params, Sampled, Transform, check_antialias, check_integer
 from augrng.transforms.geometry import CenterCrop
 
@@ -23,7 +24,7 @@ class RandomResizedCrop(Sampled):
     The distribution is that of torchvision's transform of this name: the area is uniform in `scale` times
     the image's, the logarithm of the ratio (width over height) uniform; of ten proposals the first that
     fits is taken, at a uniform place; if none fits, the largest window in the middle whose ratio is
-    allowed.
+    allowed, with torchvision's rounding: halves to the even number.
 
     Words: 2k gives the area of proposal k, 2k + 1 its ratio, both as 23-bit uniforms; 20 gives the top
     and 21 the left edge, as the offsets of `RandomCrop`.
@@ -105,10 +106,15 @@ class RandomResizedCrop(Sampled):
 
     def _fallback(self, size: tf.Tensor) -> tf.Tensor:
         """The largest window of an allowed ratio, int64[B, 2]."""
-        low, high = (round(v * fixed.ONE) for v in self.ratio)
+        low, high = self.ratio
         height, width = size[:, 0], size[:, 1]
-        flat = tf.math.floordiv(width * fixed.ONE + low // 2, low)  # the height of a window of ratio `low`
-        tall = fixed.shift_round(height * high, fixed.FRACTION)
+        # Tables of Python's rounding of float64 quotients and products: what is half and what is just below
+        # depends on how these come out, so integers cannot say it, and XLA divides by multiplying.
+        sides = np.arange(MAX_SIDE + 1)
+        flat = tf.gather(tf.constant(np.rint(sides / low).astype(np.int32)), width)
+        tall = tf.gather(tf.constant(np.rint(sides * high).astype(np.int32)), height)
+        low, high = (round(value * fixed.ONE) for value in (low, high))
+        flat, tall = (tf.cast(side, tf.int64) for side in (flat, tall))
         return tf.stack(
             [
                 tf.where(width * fixed.ONE < height * low, tf.clip_by_value(flat, 1, height), height),
