@@ -31,8 +31,10 @@ from pipelines.decode import (
     require,
     upright_flags,
 )
+from pipelines.formats import check_kind
 from pipelines.guard import each
-from pipelines.header import JPEG, UNKNOWN, first_bytes, header, jpeg_facts
+from pipelines.header import JPEG, UNKNOWN, first_bytes, header, is_jpeg, more_facts
+from pipelines.markers import fit_for_parts
 
 _SLACK = fixed.ONE // 64  # positions are exact to this
 _NOT_AN_IMAGE = "not a JPEG, PNG, GIF, BMP or WebP image"
@@ -49,6 +51,7 @@ class Plan(NamedTuple):
       choice: int32[N], 0 to decode the whole image, 1 + level to decode only the cells.
       format: int32[N], see `header`.
       size: int64[N, 2], height and width as the header says, upright.
+      stored: int32[N, 2], the same before any turn.
       refusal: int32[N], which rule is broken, or the number of rules.
       head: int32[N, 8], the first bytes.
     """
@@ -59,6 +62,7 @@ class Plan(NamedTuple):
     choice: tf.Tensor
     format: tf.Tensor
     size: tf.Tensor
+    stored: tf.Tensor
     refusal: tf.Tensor
     head: tf.Tensor
 
@@ -68,22 +72,30 @@ class Reader:
 
     Args:
       aug: a recipe whose output has a fixed size.
-      partial: whether to decode only what is read, for a JPEG; other formats, and a JPEG that does not
-        end with its end marker, are always decoded whole.
-      channels: 3 for RGB, 1 for grey.
+      partial: whether to decode only what is read, for a JPEG; other formats, and a JPEG of which a part
+        could be decoded though the whole could not (see `markers`), are always decoded whole.
+      channels: 1 for grey, 2 for grey and alpha, 3 for RGB, 4 for RGB and alpha.
+      dtype: "uint8" or "uint16".
       max_pixels: the largest height * width that is decoded; checked in the header before memory is taken.
 
     Raises:
-      ValueError: if the recipe's output has no fixed size.
+      ValueError: if the recipe's output has no fixed size, or `channels` or `dtype` is none of these.
     """
 
     def __init__(
-        self, aug: ar.Compose, *, partial: bool = True, channels: int = 3, max_pixels: int = MAX_PIXELS
+        self,
+        aug: ar.Compose,
+        *,
+        partial: bool = True,
+        channels: int = 3,
+        dtype: str = "uint8",
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
+        check_kind(channels, dtype)
         if aug.output_size is None:
             raise ValueError("aug: its output must have a fixed size; add a crop or a resize to the recipe")
-        self.aug, self.channels, self.max_pixels = aug, channels, max_pixels
-        self._traced = _traced(aug, partial, channels, max_pixels)
+        self.aug, self.partial, self._kind = aug, partial, (channels, dtype, max_pixels)
+        self._traced = _traced(aug, partial, *self._kind)
 
     def __call__(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor, *, most: int = 1) -> tf.Tensor:
         """Reads one image.
@@ -95,7 +107,7 @@ class Reader:
           most: as of `plan`, where that is used beside this: one program then serves both.
 
         Returns:
-          uint8[height, width, channels].
+          [height, width, channels].
 
         Raises:
           InvalidArgumentError: if the image cannot be decoded or is refused by a transform.
@@ -104,21 +116,21 @@ class Reader:
         return each(self.pixels, contents[None], plans)[0]
 
     def facts(self, contents: tf.Tensor) -> tf.Tensor:
-        """int32[3], what must be read from one image before its plan; see `header.jpeg_facts`."""
-        return jpeg_facts(contents)
+        """int32[4], what must be read from one image before its plan: `header.more_facts`, then 1 if parts
+        of it may be decoded, else 0."""
+        if not self.partial:
+            return tf.concat([more_facts(contents), [0]], 0)
+        fit = tf.cond(is_jpeg(contents), lambda: fit_for_parts(contents), lambda: tf.constant(False))
+        return tf.concat([more_facts(contents), tf.cast(fit, tf.int32)[None]], 0)
 
     @tf.autograph.experimental.do_not_convert
     def plan(
         self, contents: tf.Tensor, facts: tf.Tensor, ids: tf.Tensor, epochs: tf.Tensor, *, most: int
     ) -> Plan:
-        """Plans for string[N], int32[N, 3], int64[N], int64[N], N <= `most`: one program for all N."""
-        # A window above the place where a file was cut off would be decoded without complaint, so a file
-        # without JPEG's end marker is decoded whole: whether it fails must not depend on what was drawn.
-        last = tf.maximum(tf.strings.length(contents) - 2, 0)
-        ends = tf.strings.substr(contents, last, tf.fill(tf.shape(last), 2))
+        """Plans for string[N], int32[N, 4], int64[N], int64[N], N <= `most`: one program for all N."""
         count = tf.shape(ids)[0]
         padded = []
-        for argument in [first_bytes(contents), facts, ends == b"\xff\xd9", ids, epochs]:
+        for argument in [first_bytes(contents), facts, ids, epochs]:
             rest = [[0, 0]] * (argument.shape.rank - 1)
             whole = tf.pad(argument, [[0, most - count], *rest])
             padded.append(tf.ensure_shape(whole, [most, *argument.shape[1:]]))
@@ -134,12 +146,12 @@ class Reader:
 
     @property
     def pixels(self) -> Callable[[tf.Tensor, Plan], tf.Tensor]:
-        """Decodes and renders one image, uint8[height, width, channels], by its plan; a `tf.function`."""
+        """Decodes and renders one image, [height, width, channels], by its plan; a `tf.function`."""
         return self._traced.pixels
 
     def decoded(self, contents: tf.Tensor, plan: Plan) -> tuple[tf.Tensor, tf.Tensor]:
-        """What `render` takes: the part of one image that is read, uint8[h, w, channels], and the map."""
-        return _decoded(self.aug, self.channels, self.max_pixels, contents, plan)
+        """What `render` takes: the part of one image that is read, [h, w, channels], and the map."""
+        return _decoded(self.aug, *self._kind, contents, plan)
 
 
 class _Traced(NamedTuple):
@@ -150,9 +162,9 @@ class _Traced(NamedTuple):
 
 
 @functools.lru_cache(maxsize=64)
-def _traced(aug: ar.Compose, partial: bool, channels: int, max_pixels: int) -> _Traced:
+def _traced(aug: ar.Compose, partial: bool, channels: int, dtype: str, max_pixels: int) -> _Traced:
     def pixels(contents: tf.Tensor, plan: Plan) -> tf.Tensor:
-        return aug.render(*_decoded(aug, channels, max_pixels, contents, plan))
+        return aug.render(*_decoded(aug, channels, dtype, max_pixels, contents, plan))
 
     plan = functools.partial(_plan, aug, partial, max_pixels)
     return _Traced(
@@ -162,7 +174,7 @@ def _traced(aug: ar.Compose, partial: bool, channels: int, max_pixels: int) -> _
 
 
 def _decoded(
-    aug: ar.Compose, channels: int, max_pixels: int, contents: tf.Tensor, plan: Plan
+    aug: ar.Compose, channels: int, dtype: str, max_pixels: int, contents: tf.Tensor, plan: Plan
 ) -> tuple[tf.Tensor, tf.Tensor]:
     rules = [*_rules(max_pixels), *aug.rules]
     rule = tf.gather([*rules, ""], plan.refusal)
@@ -170,9 +182,12 @@ def _decoded(
     contents = require(contents, tf.equal(plan.refusal, len(rules)), message)
 
     def whole() -> tf.Tensor:
-        return pyramid.pick(decode_stored(contents, plan.format, channels), plan.level)
+        image = decode_stored(contents, plan.format, plan.stored, channels=channels, dtype=dtype)
+        return pyramid.pick(image, plan.level)
 
-    parts = [functools.partial(decode_cells, contents, plan.cells, ratio, channels) for ratio in RATIOS]
+    parts = [
+        functools.partial(decode_cells, contents, plan.cells, ratio, channels, dtype) for ratio in RATIOS
+    ]
     image = tf.switch_case(plan.choice, [whole, *parts])
     image.set_shape([None, None, channels])
     return image, plan.map
@@ -188,11 +203,10 @@ def _plan(
     max_pixels: int,
     head: tf.Tensor,
     facts: tf.Tensor,
-    complete: tf.Tensor,
     ids: tf.Tensor,
     epochs: tf.Tensor,
 ) -> Plan:
-    known = header(head, facts)
+    known = header(head, facts[:, :3])
     stored = tf.cast(tf.stack([known.height, known.width], -1), tf.int64)
     turned = tf.gather(upright_flags(), known.orientation)[:, :1]
     size = tf.where(turned, stored[:, ::-1], stored)
@@ -205,7 +219,7 @@ def _plan(
     level = pyramid.level(maps) if aug.reduces else tf.zeros_like(ids)
     maps = pyramid.scale(maps, level)
     start, stop = _cells(aug, maps, level, stored)
-    in_parts = complete & tf.equal(known.format, JPEG) & partial
+    in_parts = tf.equal(facts[:, 3], 1) & tf.equal(known.format, JPEG) & partial
     shifted = affine.compose(affine.translate(-start[:, 1], -start[:, 0]), maps)
     return Plan(
         map=tf.where(in_parts[:, None, None], shifted, maps),
@@ -214,6 +228,7 @@ def _plan(
         choice=tf.where(in_parts, tf.cast(1 + level, tf.int32), 0),
         format=known.format,
         size=size,
+        stored=tf.cast(stored, tf.int32),
         refusal=tf.cast(refusal, tf.int32),
         head=head[:, :8],
     )
