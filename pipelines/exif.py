@@ -13,7 +13,7 @@ from pipelines.raw import big_endian, bytes_at, little_endian, substring, when_n
 _SEGMENT = 10  # bytes: a JPEG segment's marker and length, and b"Exif\0\0"
 _MAX_STEPS = 256  # segments or runs of chunks that are looked at
 _MAX_ENTRIES = 64  # of an EXIF directory; sorted by tag, 0x112 is among the first
-_HEAD = 2048  # bytes in which the tables of most JPEGs lie
+_HEAD = 1024  # bytes in which the tables of most JPEGs lie
 _RUN = 64  # chunks of one size that are passed over in one step
 _PREFIX = b"Exif\0\0"
 _SCAN, _FILL, _APP1 = 0xDA, 0xFF, 0xE1
@@ -26,11 +26,16 @@ _SHORTS, _LONGS = (3, 8), (4, 9)  # types of numbers: unsigned, signed
 
 def of_jpeg(contents: tf.Tensor) -> tf.Tensor:
     """int32 scalar, 1 to 8: the orientation of a JPEG; 1 if it says none, or one that makes no sense."""
-    head = bytes_at(contents, 0, _HEAD)
+    head = _head(contents)
     hinted = _hinted(head)
-    extra = tf.gather(_IS_EXTRA, tf.gather(head, [3, 21]))
+    extra = tf.gather(_IS_EXTRA, tf.cast(tf.gather(head, [3, 21]), tf.int32))
     only_jfif = tf.reduce_all(head[:6] == _JFIF) & ~extra[1]
     return tf.cond(hinted | (extra[0] & ~only_jfif), lambda: _by_segments(contents), lambda: tf.constant(1))
+
+
+def _head(contents: tf.Tensor) -> tf.Tensor:
+    """uint8[_HEAD], the first bytes, zeros where there are none."""
+    return tf.io.decode_raw(tf.strings.substr(contents, 0, _HEAD), tf.uint8, fixed_length=_HEAD)
 
 
 def _hinted(head: tf.Tensor) -> tf.Tensor:
@@ -41,7 +46,7 @@ def _hinted(head: tf.Tensor) -> tf.Tensor:
 @when_needed
 def _by_segments(contents: tf.Tensor) -> tf.Tensor:
     """From the segments before the scan; if none near the start may be EXIF, from those before the tables."""
-    behind_tables = _hinted(bytes_at(contents, 0, _HEAD))
+    behind_tables = _hinted(_head(contents))
 
     def is_exif(segment: tf.Tensor) -> tf.Tensor:
         return tf.reduce_all(segment[4:] == list(_PREFIX)) & (segment[1] == _APP1)

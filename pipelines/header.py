@@ -5,6 +5,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from pipelines import exif, gif
+from pipelines.raw import when_needed
 
 UNKNOWN, JPEG, PNG, GIF, BMP, WEBP = range(6)
 
@@ -100,7 +101,6 @@ def first_bytes(contents: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.io.decode_raw(contents, tf.uint8, fixed_length=_HEAD), tf.int32)
 
 
-@tf.function(input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
 def more_facts(contents: tf.Tensor) -> tf.Tensor:
     """int32[3] that lie deeper in a file: height and width of a JPEG or a GIF, else 0, and the orientation.
 
@@ -112,20 +112,22 @@ def more_facts(contents: tf.Tensor) -> tf.Tensor:
         shape = tf.io.extract_jpeg_shape(contents)
         return tf.stack([shape[0], shape[1], exif.of_jpeg(contents)])
 
-    def of_others() -> tf.Tensor:
-        start = tf.strings.substr(contents, 0, 4)
-        place = tf.argmax(tf.concat([tf.equal(start, _STARTS), [True]], 0), output_type=tf.int32)
-        return tf.switch_case(
-            place,
-            [
-                lambda: tf.concat([[0, 0], exif.of_png(contents)[None]], 0),
-                lambda: tf.concat([gif.screen(contents), [1]], 0),
-                lambda: tf.concat([[0, 0], exif.of_webp(contents)[None]], 0),
-                lambda: tf.constant([0, 0, 1]),
-            ],
-        )
+    return tf.cond(is_jpeg(contents), of_jpeg, lambda: _of_others(contents))
 
-    return tf.cond(is_jpeg(contents), of_jpeg, of_others)
+
+@when_needed
+def _of_others(contents: tf.Tensor) -> tf.Tensor:
+    start = tf.strings.substr(contents, 0, 4)
+    place = tf.argmax(tf.concat([tf.equal(start, _STARTS), [True]], 0), output_type=tf.int32)
+    return tf.switch_case(
+        place,
+        [
+            lambda: tf.concat([[0, 0], exif.of_png(contents)[None]], 0),
+            lambda: tf.concat([gif.screen(contents), [1]], 0),
+            lambda: tf.concat([[0, 0], exif.of_webp(contents)[None]], 0),
+            lambda: tf.constant([0, 0, 1]),
+        ],
+    )
 
 
 def is_jpeg(contents: tf.Tensor) -> tf.Tensor:

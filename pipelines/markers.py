@@ -8,7 +8,7 @@ on); it gives up at markers that must not be there, and at the end of the data. 
   markers; or it has several scans (progressive), for then all of them are read before the first row is made.
 
 Any other is to be decoded whole: what is good is in every case what a full decode takes. A look at every
-byte costs 1 % to 2 % of decoding them.
+byte costs 2 % of decoding a large file, 3 % to 8 % of a small one.
 """
 
 import tensorflow as tf
@@ -47,7 +47,9 @@ def _first(found: tf.Tensor) -> tf.Tensor:
 def _no_markers(values: tf.Tensor) -> tf.Tensor:
     """Whether entropy-coded data holds no markers but those of a restart."""
     first, second = values[:-1], values[1:]
-    return tf.reduce_all((first != 0xFF) | (second == 0) | ((second >= 0xD0) & (second <= 0xD7)))
+    marked = (first == 0xFF) & (second != 0)
+    restarts = lambda: tf.reduce_all(~marked | ((second >= 0xD0) & (second <= 0xD7)))  # noqa: E731
+    return tf.cond(tf.reduce_any(marked), restarts, lambda: tf.constant(True))  # most files have none
 
 
 @when_needed
