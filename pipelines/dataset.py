@@ -36,7 +36,8 @@ def make_dataset(
     hosts: int = 1,
     drop_remainder: bool = False,
     decode: str = "partial",
-    channels: int = 3,
+    channels: int | None = None,
+    dtype: str | None = None,
     max_pixels: int = MAX_PIXELS,
     on_error: str = "raise",
     skipped: str | Path | None = None,
@@ -65,7 +66,9 @@ def make_dataset(
       drop_remainder: whether a short last batch is left out; all shapes are then known.
       decode: "partial" decodes the part of a JPEG that is read, at the coarsest scale that suffices;
         "full" decodes all of it. The pixels differ only where the scale is not 1; see `pipelines.read`.
-      channels: of decoded images: 3 for RGB, 1 for grey. Images that come as pixels keep theirs.
+      channels: of encoded images: 1 for grey, 2 for grey and alpha, 3 for RGB, 4 for RGB and alpha. None is
+        what the source says (a TFDS feature), else 3. Images that come as pixels keep theirs.
+      dtype: of encoded images: "uint8" or "uint16". None is what the source says, else "uint8".
       max_pixels: encoded images whose header claims more are refused before memory is taken.
       on_error: for encoded images that cannot be read, decoded, or are refused by the recipe: "raise" stops
         with the id, "skip" leaves the example out, and those that follow move up. What TensorFlow said of
@@ -111,7 +114,10 @@ def make_dataset(
     encoded = image.dtype == tf.string
     work = None
     if encoded:
-        reader = Reader(aug, partial=decode == "partial", channels=channels, max_pixels=max_pixels)
+        reader = Reader(
+            aug, partial=decode == "partial", channels=channels or source.channels or 3,
+            dtype=dtype or source.dtype or "uint8", max_pixels=max_pixels,
+        )  # fmt: skip
         chunk = local if local <= _MAX_CHUNK else _CHUNK
         together, alone = _decoding(source, reader) if device else _reading(source, reader, chunk)
         examples = guarded(

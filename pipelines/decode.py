@@ -18,16 +18,16 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from pipelines.header import JPEG, PNG, UNKNOWN, Header, bytes_at, little_endian, probe
+from pipelines.formats import DCT, check_kind, colours_of_jpeg, completed, whole
+from pipelines.header import UNKNOWN, Header, probe
+from pipelines.raw import bytes_at, refused_if
 
 RATIOS = (1, 2, 4, 8)
 MAX_PIXELS = 2**26
 
 _BLOCK = 16  # columns, where colour is stored at half the width; blocks of 8 and fewer divide it
-_DCT = "INTEGER_ACCURATE"
 # By EXIF orientation: whether rows and columns change places, then whether rows, columns are reversed.
 _TURNS = [(n in (5, 6, 7, 8), n in (3, 4, 7, 8), n in (2, 3, 6, 7)) for n in range(9)]
-_GREY_PALETTE = b"".join(bytes((level, level, level, 0)) for level in range(256))
 
 
 class Window(NamedTuple):
@@ -51,48 +51,69 @@ class Window(NamedTuple):
 
 
 def decode(
-    contents: tf.Tensor, *, channels: int = 3, max_pixels: int = MAX_PIXELS, orientation: bool = True
+    contents: tf.Tensor,
+    *,
+    channels: int = 3,
+    dtype: str = "uint8",
+    max_pixels: int = MAX_PIXELS,
+    orientation: bool = True,
 ) -> tf.Tensor:
     """Decodes a whole JPEG, PNG, GIF, BMP or WebP image.
 
-    An animated GIF gives its first frame. Alpha is dropped, not blended; 16-bit samples keep their upper 8
-    bits; CMYK becomes RGB. Grey of a JPEG is its stored luma, of other formats `tf.image.rgb_to_grayscale`.
+    An animated GIF gives its first frame. CMYK becomes RGB. Grey of a JPEG is its stored luma, of a PNG what
+    libpng makes of it, of others and of CMYK `tf.image.rgb_to_grayscale`. Alpha is that of PNG and WebP, of
+    others opaque; where it is not asked for it is dropped, not blended. Samples of 16 bits are those of a
+    PNG, or 257 times those of 8 bits; of 8 bits the upper half of a PNG's 16.
 
     Args:
       contents: scalar string, the encoded image.
-      channels: 3 for RGB, 1 for grey.
+      channels: 1 for grey, 2 for grey and alpha, 3 for RGB, 4 for RGB and alpha.
+      dtype: "uint8" or "uint16".
       max_pixels: the largest height * width that is decoded; checked in the header before memory is taken.
-      orientation: whether to turn a JPEG upright as its EXIF says. PNG and WebP are left as stored.
+      orientation: whether to turn the image upright as its EXIF says.
 
     Returns:
-      uint8[height, width, channels].
+      [height, width, channels] of the dtype.
 
     Raises:
-      ValueError: if `channels` is neither 1 nor 3.
+      ValueError: if `channels` is not 1 to 4, or `dtype` none of the two.
       InvalidArgumentError: if the format is unknown, the image empty or over `max_pixels`, the data truncated
-        or corrupt, a WebP animated (TensorFlow overruns its buffer there) or a BMP paletted in colour
-        (TensorFlow returns the indices).
+        or corrupt or not of the size that the header says, a WebP animated (TensorFlow overruns its buffer
+        there) or a BMP of a kind that `bmp.decode` refuses.
     """
-    if channels not in (1, 3):
-        raise ValueError(f"channels: must be 1 (grey) or 3 (RGB), got {channels}")
+    check_kind(channels, dtype)
     header = probe(contents)
     checked = refuse_unless(contents, header, max_pixels)
-    image = decode_stored(checked, header.format, channels)
+    size = tf.stack([header.height, header.width])
+    image = decode_stored(checked, header.format, size, channels=channels, dtype=dtype)
     if orientation:
         image = tf.cond(header.orientation > 1, lambda: upright(image, header.orientation), lambda: image)
     image.set_shape([None, None, channels])
     return image
 
 
-def decode_stored(contents: tf.Tensor, format_: tf.Tensor, channels: int) -> tf.Tensor:
-    """`decode` of an image whose format is known and whose size was checked, as it is stored."""
-    image = tf.cond(
-        format_ == JPEG,
-        lambda: tf.io.decode_jpeg(contents, channels=channels, dct_method=_DCT),
-        lambda: _decode_other(contents, format_, channels),
-    )
-    image.set_shape([None, None, channels])
-    return image
+def decode_stored(
+    contents: tf.Tensor, format_: tf.Tensor, size: tf.Tensor, *, channels: int, dtype: str = "uint8"
+) -> tf.Tensor:
+    """`decode` of an image whose format is known and whose size was checked, as it is stored.
+
+    Args:
+      contents: scalar string.
+      format_: int32 scalar, see `header`; not UNKNOWN.
+      size: int32[2], height and width that the header says.
+      channels: as of `decode`.
+      dtype: as of `decode`.
+
+    Raises:
+      InvalidArgumentError: if it is corrupt, or of another size.
+    """
+    image = whole(channels, dtype)(contents, format_)
+    there, said = tf.shape(image)[:2], tf.strings.as_string(size)
+    found = tf.strings.as_string(there)
+    words = ["image of ", found[0], " x ", found[1], " pixels whose header says ", said[0], " x ", said[1]]
+    reason = tf.where(tf.reduce_all(there == size), "", tf.strings.join(words))
+    zero = tf.cast(tf.strings.length(refused_if(reason, tf.constant(""))), tf.int32)
+    return tf.reshape(image, tf.concat([size + zero, [channels]], 0))
 
 
 def decode_window(
@@ -176,9 +197,15 @@ def covering(
     return first, last, start, tf.minimum(last + margin, sides)
 
 
-def decode_cells(contents: tf.Tensor, cells: tf.Tensor, ratio: int, channels: int) -> tf.Tensor:
+def decode_cells(
+    contents: tf.Tensor, cells: tf.Tensor, ratio: int, channels: int, dtype: str = "uint8"
+) -> tf.Tensor:
     """Decodes (top, left, height, width) of a JPEG reduced `ratio` times, in reduced pixels."""
-    return tf.io.decode_and_crop_jpeg(contents, cells, channels, ratio=ratio, dct_method=_DCT)
+
+    def decoder(colours: int) -> tf.Tensor:
+        return tf.io.decode_and_crop_jpeg(contents, cells, colours, ratio=ratio, dct_method=DCT)
+
+    return completed(colours_of_jpeg(contents, channels, decoder), channels, dtype)
 
 
 def refuse_unless(contents: tf.Tensor, header: Header, max_pixels: int) -> tf.Tensor:
@@ -214,47 +241,3 @@ def require(contents: tf.Tensor, condition: tf.Tensor, message: list[Any]) -> tf
     check = tf.debugging.Assert(condition, message, summarize=8)
     with tf.control_dependencies([] if check is None else [check]):  # None when run eagerly
         return tf.identity(contents)
-
-
-def _decode_other(contents: tf.Tensor, code: tf.Tensor, channels: int) -> tf.Tensor:
-    def grey_if_wanted(image: tf.Tensor) -> tf.Tensor:
-        return tf.image.rgb_to_grayscale(image) if channels == 1 else image
-
-    return tf.switch_case(
-        code - PNG,
-        [
-            lambda: tf.io.decode_png(contents, channels=channels),
-            lambda: grey_if_wanted(tf.io.decode_image(contents, channels=3, expand_animations=False)),
-            lambda: grey_if_wanted(_decode_bmp(contents)),
-            lambda: grey_if_wanted(_decode_webp(contents)),
-        ],
-    )
-
-
-def _decode_bmp(contents: tf.Tensor) -> tf.Tensor:
-    head = bytes_at(contents, 0, 32)
-    bits, palette_at = little_endian(head[28:30]), 14 + little_endian(head[14:18])
-    size = tf.strings.length(contents)
-    palette = tf.strings.substr(contents, tf.clip_by_value(palette_at, 0, size), len(_GREY_PALETTE))
-    direct = (bits == 24) | (bits == 32) | ((bits == 8) & (palette == _GREY_PALETTE))
-    # An Assert within a branch would make the dataset's iterator impossible to save; this op has no state,
-    # and its error quotes what is no number.
-    refusal = tf.strings.join(["BMP with a palette, bits per pixel: ", tf.strings.as_string(bits)])
-    contents = tf.strings.substr(
-        contents, tf.strings.to_number(tf.where(direct, "0", refusal), tf.int32), size
-    )
-    return tf.io.decode_image(contents, channels=3, expand_animations=False)
-
-
-def _decode_webp(contents: tf.Tensor) -> tf.Tensor:
-    # Of a file with alpha TensorFlow gives all 4 channels or none; of an animation, asked for 3, an error.
-    # Never ask for 0: an animation would then be written past the end of its memory.
-    head = bytes_at(contents, 0, 32)
-    extended, lossless = head[15] == ord("X"), head[15] == ord("L")
-    animated = extended & (head[20] & 2 > 0)
-    alpha = (extended & (head[20] & 16 > 0)) | (lossless & (head[24] & 16 > 0))
-    return tf.cond(
-        alpha & ~animated,
-        lambda: tf.io.decode_webp(contents, channels=4)[0, ..., :3],
-        lambda: tf.io.decode_webp(contents, channels=3)[0],
-    )

@@ -1,18 +1,17 @@
 """What an encoded image says of itself, read from its bytes by TensorFlow ops, no pixel being decoded."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
 
+from pipelines import exif, gif
+from pipelines.raw import when_needed
+
 UNKNOWN, JPEG, PNG, GIF, BMP, WEBP = range(6)
 
-_HEAD = 32  # bytes; every size field but JPEG's lies within
-_SEGMENT = 10  # bytes: a JPEG segment's marker and length, and b"Exif\0\0"
-_MAX_SEGMENTS = 64  # looked at for EXIF: 4 MB of other metadata
-_MAX_ENTRIES = 64  # of an EXIF directory; sorted by tag, 0x112 is among the first
-_EXIF = list(b"Exif\0\0")
-_JFIF = list(b"\xff\xd8\xff\xe0\0\x10")  # a JPEG that starts with an ordinary APP0: byte 20 starts the next
-_IS_EXTRA = [code & 0xF0 == 0xE0 or code == 0xFE for code in range(256)]  # APPn or COM by marker code
+_HEAD = 32  # bytes; every size field lies within, but a JPEG's, and those of a GIF's first frame
+_JPEG_START = b"\xff\xd8\xff"
+_STARTS = [b"\x89PNG", b"GIF8", b"RIFF"]
 
 # Where formats keep their size, the first match counts: signature ("." is any byte), positions of the bytes
 # of height and width from the highest, then height >>= shift, both &= mask, both += plus.
@@ -46,7 +45,7 @@ class Header(NamedTuple):
       height: in pixels; 0 if the format is UNKNOWN.
       width: in pixels; 0 if the format is UNKNOWN.
       format: UNKNOWN, JPEG, PNG, GIF, BMP or WEBP.
-      orientation: EXIF's, 1 to 8, of a JPEG; 1 if it has none, or one that makes no sense.
+      orientation: EXIF's, 1 to 8; 1 if there is none, or one that makes no sense; see `exif`.
     """
 
     height: tf.Tensor
@@ -58,7 +57,8 @@ class Header(NamedTuple):
 def probe(contents: tf.Tensor) -> Header:
     """Reads size, format and orientation from the header; no pixel is decoded.
 
-    A GIF's size is its screen's. Truncated headers of formats other than JPEG read as if zeros followed.
+    A GIF's size is its screen's, enlarged where the first frame reaches over it. Truncated headers of
+    formats other than JPEG read as if zeros followed.
 
     Args:
       contents: scalar string, an encoded image or anything else.
@@ -69,7 +69,7 @@ def probe(contents: tf.Tensor) -> Header:
     Raises:
       InvalidArgumentError: if the data starts as a JPEG does but has no readable JPEG header.
     """
-    return header(first_bytes(contents), jpeg_facts(contents))
+    return header(first_bytes(contents), more_facts(contents))
 
 
 def header(head: tf.Tensor, facts: tf.Tensor) -> Header:
@@ -77,7 +77,7 @@ def header(head: tf.Tensor, facts: tf.Tensor) -> Header:
 
     Args:
       head: int32[..., 32] of `first_bytes`.
-      facts: int32[..., 3] of `jpeg_facts`.
+      facts: int32[..., 3] of `more_facts`.
     """
     matches = tf.reduce_all((head[..., None, :] & _LAYOUT_MASKS) == _LAYOUT_SIGNATURES, -1)
     layout = tf.argmax(tf.cast(matches, tf.int32), -1)  # the first that matches
@@ -86,11 +86,12 @@ def header(head: tf.Tensor, facts: tf.Tensor) -> Header:
     height = (tf.bitwise.right_shift(sides[..., 0], shift) & mask) + plus
     height = tf.where(code == BMP, tf.abs(height), height)  # below 0: rows run downwards
     width = (sides[..., 1] & mask) + plus
-    is_jpeg = tf.reduce_all(head[..., :3] == _JFIF[:3], -1)
+    starts_as_jpeg = tf.reduce_all(head[..., :3] == list(_JPEG_START), -1)
+    deeper = facts[..., 0] > 0
     return Header(
-        tf.where(is_jpeg, facts[..., 0], height),
-        tf.where(is_jpeg, facts[..., 1], width),
-        tf.where(is_jpeg, JPEG, code),
+        tf.where(deeper, facts[..., 0], height),
+        tf.where(deeper, facts[..., 1], width),
+        tf.where(starts_as_jpeg, JPEG, code),
         facts[..., 2],
     )
 
@@ -100,84 +101,35 @@ def first_bytes(contents: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.io.decode_raw(contents, tf.uint8, fixed_length=_HEAD), tf.int32)
 
 
-def jpeg_facts(contents: tf.Tensor) -> tf.Tensor:
-    """int32[3], height, width and EXIF orientation of a JPEG; (0, 0, 1) of anything else.
+def more_facts(contents: tf.Tensor) -> tf.Tensor:
+    """int32[3] that lie deeper in a file: height and width of a JPEG or a GIF, else 0, and the orientation.
 
     Raises:
       InvalidArgumentError: if the data starts as a JPEG does but has no readable JPEG header.
     """
 
-    def read() -> tf.Tensor:
+    def of_jpeg() -> tf.Tensor:
         shape = tf.io.extract_jpeg_shape(contents)
-        head = first_bytes(contents)
-        extra = tf.gather(_IS_EXTRA, tf.gather(head, [3, 21]))
-        only_jfif = tf.reduce_all(head[:6] == _JFIF) & ~extra[1]
-        orientation = tf.cond(extra[0] & ~only_jfif, lambda: _orientation(contents), lambda: tf.constant(1))
-        return tf.stack([shape[0], shape[1], orientation])
+        return tf.stack([shape[0], shape[1], exif.of_jpeg(contents)])
 
-    is_jpeg = tf.strings.substr(contents, 0, 3) == bytes(_JFIF[:3])
-    return tf.cond(is_jpeg, read, lambda: tf.constant([0, 0, 1]))
+    return tf.cond(is_jpeg(contents), of_jpeg, lambda: _of_others(contents))
 
 
-def _orientation(contents: tf.Tensor) -> tf.Tensor:
-    """EXIF orientation of a JPEG, from the APPn and COM segments that precede its tables; 1 by default."""
-
-    def is_exif(segment: tf.Tensor) -> tf.Tensor:
-        return tf.reduce_all(segment[4:] == _EXIF) & (segment[1] == 0xE1)
-
-    def goes_on(_: tf.Tensor, segment: tf.Tensor) -> tf.Tensor:
-        return (segment[0] == 0xFF) & tf.gather(_IS_EXTRA, segment[1]) & ~is_exif(segment)
-
-    def advance(at: tf.Tensor, segment: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        at += 2 + tf.maximum(big_endian(segment[2:4]), 2)
-        return at, bytes_at(contents, at, _SEGMENT)
-
-    at, segment = tf.while_loop(
-        goes_on,
-        advance,
-        (tf.constant(2), bytes_at(contents, 2, _SEGMENT)),
-        maximum_iterations=_MAX_SEGMENTS,
-    )
-    return tf.cond(
-        is_exif(segment),
-        lambda: _exif_orientation(contents, at + _SEGMENT, big_endian(segment[2:4]) - 8),
-        lambda: tf.constant(1),
+@when_needed
+def _of_others(contents: tf.Tensor) -> tf.Tensor:
+    start = tf.strings.substr(contents, 0, 4)
+    place = tf.argmax(tf.concat([tf.equal(start, _STARTS), [True]], 0), output_type=tf.int32)
+    return tf.switch_case(
+        place,
+        [
+            lambda: tf.concat([[0, 0], exif.of_png(contents)[None]], 0),
+            lambda: tf.concat([gif.screen(contents), [1]], 0),
+            lambda: tf.concat([[0, 0], exif.of_webp(contents)[None]], 0),
+            lambda: tf.constant([0, 0, 1]),
+        ],
     )
 
 
-def _exif_orientation(contents: tf.Tensor, start: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
-    """The orientation entry (tag 0x112, a SHORT) of the first directory of a TIFF header and what follows."""
-    size = tf.strings.length(contents)
-    tiff = tf.strings.substr(contents, tf.minimum(start, size), tf.maximum(length, 0))
-    head = bytes_at(tiff, 0, 8)
-    little = head[0] == ord("I")
-
-    def number(values: tf.Tensor) -> tf.Tensor:
-        return tf.where(little, little_endian(values), big_endian(values))
-
-    directory = number(head[4:8])
-    count = number(bytes_at(tiff, directory, 2))
-    entries = tf.reshape(bytes_at(tiff, directory + 2, 12 * _MAX_ENTRIES), [_MAX_ENTRIES, 12])
-    wanted = tf.where(little, [0x12, 1, 3, 0], [1, 0x12, 0, 3])
-    found = tf.reduce_all(entries[:, :4] == wanted, axis=1) & (tf.range(_MAX_ENTRIES) < count)
-    value = number(entries[tf.argmax(found)][8:10])
-    return tf.where(tf.reduce_any(found) & (value >= 1) & (value <= 8), value, 1)
-
-
-def bytes_at(contents: tf.Tensor, start: Any, count: int) -> tf.Tensor:
-    """`count` bytes from `start` on as int32, zeros where there are none."""
-    size = tf.strings.length(contents)
-    inside = (start >= 0) & (start <= size)
-    return _padded(tf.strings.substr(contents, tf.where(inside, start, size), count), count)
-
-
-def _padded(part: tf.Tensor, count: int) -> tf.Tensor:
-    return tf.cast(tf.io.decode_raw(part, tf.uint8, fixed_length=count), tf.int32)
-
-
-def big_endian(values: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_sum(values * [256**i for i in reversed(range(values.shape[0]))])
-
-
-def little_endian(values: tf.Tensor) -> tf.Tensor:
-    return big_endian(values[::-1])
+def is_jpeg(contents: tf.Tensor) -> tf.Tensor:
+    """bool scalar, whether data starts as a JPEG does."""
+    return tf.equal(tf.strings.substr(contents, 0, 3), _JPEG_START)

@@ -168,7 +168,7 @@ class Job:
             raise TypeError(f"label: must be an integer for each example, got {got}; name another feature")
         label = tf.zeros([0], tf.int64) if label is None else tf.cast(label, tf.int64)
         if image.dtype == tf.string:
-            image = decode(image, channels=self.plan.channels or 3)
+            image = decode(image, channels=self.plan.channels or 3, dtype=self.source.dtype or "uint8")
         pixels, aug = image[None], self.aug
         if aug is not None:
             spec = tf.TensorSpec([*(aug.output_size or (None, None)), image.shape[-1]], image.dtype)
@@ -215,9 +215,8 @@ def open_source(
     splits, base = builder.info.splits, re.split(r"\W", split or "train")[0]
     if splits and base not in splits:
         raise ValueError(f"source: the split must be one of {list(splits)}, got {base!r} in {spec!r}")
-    features = builder.info.features or {}
-    channels = 1 if "image" in features and features["image"].shape[-1:] == (1,) else 3
-    return tfds_source.from_tfds(builder, split or "train"), _stem(builder.name, base), channels
+    source = tfds_source.from_tfds(builder, split or "train")
+    return source, _stem(builder.name, base), source.channels or 3
 
 
 def read_manifest(path: Path) -> Json:

@@ -32,6 +32,7 @@ class Plan(NamedTuple):
       levels: int64[N, 2], log2 of the reduction that is left to do along y and x.
       format: int32[N], see `header`.
       size: int64[N, 2], height and width as the header says, upright.
+      stored: int32[N, 2], the same before any turn.
       refusal: int32[N], which rule is broken, or the number of rules.
       head: int32[N, 8], the first bytes.
     """
@@ -45,6 +46,7 @@ class Plan(NamedTuple):
     levels: tf.Tensor
     format: tf.Tensor
     size: tf.Tensor
+    stored: tf.Tensor
     refusal: tf.Tensor
     head: tf.Tensor
 
@@ -55,7 +57,6 @@ def plan(
     max_pixels: int,
     head: tf.Tensor,
     facts: tf.Tensor,
-    complete: tf.Tensor,
     ids: tf.Tensor,
     epochs: tf.Tensor,
 ) -> Plan:
@@ -66,12 +67,11 @@ def plan(
       partial: whether only a window of a JPEG is to be decoded.
       max_pixels: the largest height * width that is allowed.
       head: int32[N, 32] of `header.first_bytes`.
-      facts: int32[N, 3] of `header.jpeg_facts`.
-      complete: bool[N], whether a JPEG ends with its end marker.
+      facts: int32[N, 4] of `Reader.facts`.
       ids: int64[N].
       epochs: int64[N].
     """
-    known = header(head, facts)
+    known = header(head, facts[:, :3])
     stored = tf.cast(tf.stack([known.height, known.width], -1), tf.int64)
     turned = tf.gather(upright_flags(), known.orientation)[:, :1]
     size = tf.where(turned, stored[:, ::-1], stored)
@@ -83,7 +83,7 @@ def plan(
     maps = aug.program.plan(ids, epochs, size)
     levels = reduce.levels(maps, size) if aug.program.antialias is True else tf.zeros_like(size)
     maps, borders = reduce.scale(maps, levels), reduce.borders(size, levels)
-    in_parts = complete & tf.equal(known.format, JPEG) & partial
+    in_parts = tf.equal(facts[:, 3], 1) & tf.equal(known.format, JPEG) & partial
     first, last = _cells(aug, maps, reduce.cells(size, levels))
     window = _window(first, last, levels, size, known.orientation)
     origin = tf.where(in_parts[:, None], window.origin, 0)
@@ -97,6 +97,7 @@ def plan(
         levels=tf.where(in_parts[:, None], levels - window.scale[:, None], levels),
         format=known.format,
         size=size,
+        stored=tf.cast(stored, tf.int32),
         refusal=tf.cast(refusal, tf.int32),
         head=head[:, :8],
     )

@@ -24,8 +24,10 @@ import tensorflow as tf
 import augrng as ar
 from augrng import reduce
 from pipelines.decode import MAX_PIXELS, RATIOS, decode_cells, decode_stored, require, upright
+from pipelines.formats import check_kind
 from pipelines.guard import each
-from pipelines.header import first_bytes, jpeg_facts
+from pipelines.header import first_bytes, is_jpeg, more_facts
+from pipelines.markers import fit_for_parts
 from pipelines.plan import Plan, plan, rules
 
 
@@ -34,22 +36,30 @@ class Reader:
 
     Args:
       aug: a recipe whose output has a fixed size.
-      partial: whether to decode only what is read, for a JPEG; other formats, and a JPEG that does not
-        end with its end marker, are always decoded whole.
-      channels: 3 for RGB, 1 for grey.
+      partial: whether to decode only what is read, for a JPEG; other formats, and a JPEG of which a part
+        could be decoded though the whole could not (see `markers`), are always decoded whole.
+      channels: 1 for grey, 2 for grey and alpha, 3 for RGB, 4 for RGB and alpha.
+      dtype: "uint8" or "uint16".
       max_pixels: the largest height * width that is decoded; checked in the header before memory is taken.
 
     Raises:
-      ValueError: if the recipe's output has no fixed size.
+      ValueError: if the recipe's output has no fixed size, or `channels` or `dtype` is none of these.
     """
 
     def __init__(
-        self, aug: ar.Compose, *, partial: bool = True, channels: int = 3, max_pixels: int = MAX_PIXELS
+        self,
+        aug: ar.Compose,
+        *,
+        partial: bool = True,
+        channels: int = 3,
+        dtype: str = "uint8",
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
+        check_kind(channels, dtype)
         if aug.output_size is None:
             raise ValueError("aug: its output must have a fixed size; add a crop or a resize to the recipe")
-        self.aug, self.channels, self.max_pixels = aug, channels, max_pixels
-        self._traced = _traced(aug, partial, channels, max_pixels)
+        self.aug, self.partial, self._kind = aug, partial, (channels, dtype, max_pixels)
+        self._traced = _traced(aug, partial, *self._kind)
 
     def __call__(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor, *, most: int = 1) -> tf.Tensor:
         """Reads one image.
@@ -61,7 +71,7 @@ class Reader:
           most: as of `plan`, where that is used beside this: one program then serves both.
 
         Returns:
-          uint8[height, width, channels].
+          [height, width, channels].
 
         Raises:
           InvalidArgumentError: if the image cannot be decoded or is refused by a transform.
@@ -70,21 +80,21 @@ class Reader:
         return each(self.pixels, contents[None], plans)[0]
 
     def facts(self, contents: tf.Tensor) -> tf.Tensor:
-        """int32[3], what must be read from one image before its plan; see `header.jpeg_facts`."""
-        return jpeg_facts(contents)
+        """int32[4], what must be read from one image before its plan: `header.more_facts`, then 1 if parts
+        of it may be decoded, else 0."""
+        if not self.partial:
+            return tf.concat([more_facts(contents), [0]], 0)
+        fit = tf.cond(is_jpeg(contents), lambda: fit_for_parts(contents), lambda: tf.constant(False))
+        return tf.concat([more_facts(contents), tf.cast(fit, tf.int32)[None]], 0)
 
     @tf.autograph.experimental.do_not_convert
     def plan(
         self, contents: tf.Tensor, facts: tf.Tensor, ids: tf.Tensor, epochs: tf.Tensor, *, most: int
     ) -> Plan:
-        """Plans for string[N], int32[N, 3], int64[N], int64[N], N <= `most`: one program for all N."""
-        # A window above the place where a file was cut off would be decoded without complaint, so a file
-        # without JPEG's end marker is decoded whole: whether it fails must not depend on what was drawn.
-        last = tf.maximum(tf.strings.length(contents) - 2, 0)
-        ends = tf.strings.substr(contents, last, tf.fill(tf.shape(last), 2))
+        """Plans for string[N], int32[N, 4], int64[N], int64[N], N <= `most`: one program for all N."""
         count = tf.shape(ids)[0]
         padded = []
-        for argument in [first_bytes(contents), facts, ends == b"\xff\xd9", ids, epochs]:
+        for argument in [first_bytes(contents), facts, ids, epochs]:
             rest = [[0, 0]] * (argument.shape.rank - 1)
             whole = tf.pad(argument, [[0, most - count], *rest])
             padded.append(tf.ensure_shape(whole, [most, *argument.shape[1:]]))
@@ -100,12 +110,12 @@ class Reader:
 
     @property
     def pixels(self) -> Callable[[tf.Tensor, Plan], tf.Tensor]:
-        """Decodes and renders one image, uint8[height, width, channels], by its plan; a `tf.function`."""
+        """Decodes and renders one image, [height, width, channels], by its plan; a `tf.function`."""
         return self._traced.pixels
 
     def decoded(self, contents: tf.Tensor, plan: Plan) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """What `render` takes: the part of one image that is read, uint8[h, w, channels], map and borders."""
-        return _decoded(self.aug, self.channels, self.max_pixels, contents, plan)
+        """What `render` takes: the part of one image that is read, [h, w, channels], map and borders."""
+        return _decoded(self.aug, *self._kind, contents, plan)
 
 
 class _Traced(NamedTuple):
@@ -116,9 +126,9 @@ class _Traced(NamedTuple):
 
 
 @functools.lru_cache(maxsize=64)
-def _traced(aug: ar.Compose, partial: bool, channels: int, max_pixels: int) -> _Traced:
+def _traced(aug: ar.Compose, partial: bool, channels: int, dtype: str, max_pixels: int) -> _Traced:
     def pixels(contents: tf.Tensor, plan: Plan) -> tf.Tensor:
-        return aug.program.render(*_decoded(aug, channels, max_pixels, contents, plan))
+        return aug.program.render(*_decoded(aug, channels, dtype, max_pixels, contents, plan))
 
     planned = functools.partial(plan, aug, partial, max_pixels)
     return _Traced(
@@ -128,15 +138,19 @@ def _traced(aug: ar.Compose, partial: bool, channels: int, max_pixels: int) -> _
 
 
 def _decoded(
-    aug: ar.Compose, channels: int, max_pixels: int, contents: tf.Tensor, plan: Plan
+    aug: ar.Compose, channels: int, dtype: str, max_pixels: int, contents: tf.Tensor, plan: Plan
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     asked = [*rules(max_pixels), *aug.program.rules]
     rule = tf.gather([*asked, ""], plan.refusal)
     message = [rule, "; got (height, width)", plan.size, ", first bytes", plan.head]
     contents = require(contents, tf.equal(plan.refusal, len(asked)), message)
 
-    whole = functools.partial(decode_stored, contents, plan.format, channels)
-    parts = [functools.partial(decode_cells, contents, plan.window, ratio, channels) for ratio in RATIOS]
+    whole = functools.partial(
+        decode_stored, contents, plan.format, plan.stored, channels=channels, dtype=dtype
+    )
+    parts = [
+        functools.partial(decode_cells, contents, plan.window, ratio, channels, dtype) for ratio in RATIOS
+    ]
     image = tf.switch_case(plan.choice, [whole, *parts])
     image = tf.cond(plan.orientation > 1, lambda: upright(image, plan.orientation), lambda: image)
     image = tf.slice(image, [*tf.unstack(plan.cut[:2]), 0], [*tf.unstack(plan.cut[2:]), channels])

@@ -18,7 +18,7 @@ import tensorflow as tf
 import augrng as ar
 
 Record = dict[str, tf.Tensor]
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".dib", ".webp")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Source:
       load: what completes a record and may fail, such as reading its file; run where errors are dealt with.
         It adds or replaces features, of known shapes, and drops none.
       class_names: the names of the labels, if there are some.
+      channels: of encoded images, 1 to 4, if the source knows.
+      dtype: of encoded images, "uint8" or "uint16", if the source knows.
     """
 
     name: str
@@ -41,6 +43,8 @@ class Source:
     stream: Callable[[], tf.data.Dataset] | None = None
     load: Callable[[Record], Record] = lambda record: record
     class_names: tuple[str, ...] = ()
+    channels: int | None = None
+    dtype: str | None = None
 
     def dataset(self) -> tf.data.Dataset:
         """All records once, complete, in the source's own order."""

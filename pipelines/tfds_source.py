@@ -8,6 +8,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 import augrng as ar
+from pipelines.formats import DTYPES
 from pipelines.sources import Record, Source, with_id
 
 
@@ -21,7 +22,8 @@ def from_tfds(
 ) -> Source:
     """A TFDS dataset that is prepared on disk, as a stream in file order; ids are hashes of `tfds_id`s.
 
-    Images stay encoded until they are decoded in the pipeline. For datasets laid out by hand pass
+    Images stay encoded until they are decoded in the pipeline, to the channels and the dtype that the feature
+    says; float images come decoded. For datasets laid out by hand pass
     `tfds.builder_from_directory(...)` or `tfds.folder_dataset.ImageFolder(...)`.
 
     Args:
@@ -47,7 +49,8 @@ def from_tfds(
         raise ValueError(
             f"image: must be a feature of {builder.name}, one of {sorted(features)}, got {image!r}"
         )
-    encoded = isinstance(features[image], tfds.features.Image)
+    channels, dtype = _kind(features[image])
+    encoded = dtype is not None
     if not builder.data_path.exists():
         raise FileNotFoundError(
             f"{builder.name}: must be prepared first (download_and_prepare), none at {builder.data_path}"
@@ -65,7 +68,18 @@ def from_tfds(
         builder.info.splits[split].num_examples,
         stream=stream,
         class_names=classes,
+        channels=channels,
+        dtype=dtype,
     )
+
+
+def _kind(feature: Any) -> tuple[int | None, str | None]:
+    """Channels and dtype of the images of a feature; no dtype if they are not to be decoded here."""
+    if not isinstance(feature, tfds.features.Image):
+        return None, None
+    dtype = tf.as_dtype(feature.dtype).name
+    channels = feature.shape[-1] or None
+    return (channels, dtype) if dtype in DTYPES else (None, None)
 
 
 def _from_image_folder(builder: Any, split: str) -> Source:

@@ -19,8 +19,9 @@ from tqdm import tqdm
 import augrng as ar
 from pipelines.contact_sheet import Row, animation, contact_sheet
 from pipelines.files import UnreadableImageError, read_image
+from pipelines.sources import IMAGE_SUFFIXES
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
+SUFFIXES = {*IMAGE_SUFFIXES, ".tif", ".tiff"}
 
 
 def main() -> int:
