@@ -9,6 +9,7 @@ import tensorflow as tf
 
 import augrng as ar
 from augrng.output import Output
+from pipelines.arguments import check_sizes, checked, warn_of_nothing
 from pipelines.decode import MAX_PIXELS
 from pipelines.device import OnDevice, as_rows, of_pixels, of_rows, padded_rows
 from pipelines.guard import each, guarded
@@ -42,7 +43,8 @@ def make_dataset(
     on_error: str = "raise",
     skipped: str | Path | None = None,
     num_parallel_calls: int = tf.data.AUTOTUNE,
-    output: Output = _SAME,
+    output: Output | str = _SAME,
+    only_epoch: int | Callable[[], tf.Tensor] | None = None,
     device: str | None = None,
 ) -> Any:
     """Batches of augmented images, the same whatever the number of threads, hosts or restarts.
@@ -54,7 +56,7 @@ def make_dataset(
 
     Args:
       source: of the records; see `pipelines.sources`.
-      aug: the recipe; its output must have a fixed size.
+      aug: the recipe; its output must have a fixed size, or else the source's images.
       batch_size: examples in a global batch; a multiple of `hosts`.
       epochs: how often each example comes; None goes on for ever.
       seed: op-level seed of the shuffle, resolved as `augrng.get_seed` does. Augmentation has the recipe's.
@@ -77,7 +79,9 @@ def make_dataset(
         example that was left out, about in their order; without it they go to standard error. `skipped_ids`
         reads it.
       num_parallel_calls: how many batches, or chunks of encoded images, are worked on at once.
-      output: range and dtype of what comes out; see `augrng.output.Output`.
+      output: range and dtype of what comes out: "same", "unit", or an `augrng.output.Output`.
+      only_epoch: makes this epoch alone, in place of `epochs`: a number, or a function that gives it in
+        TensorFlow and is asked whenever an iteration begins.
       device: "GPU:0" or the like: the host only decodes, and keys, warp and output run there as one program.
         The pixels are the same. By default all is done in the dataset, on the host.
 
@@ -87,11 +91,17 @@ def make_dataset(
       `pipelines.device.OnDevice`.
 
     Raises:
-      ValueError: if an argument is out of range, the recipe's output has no fixed size, or there is no such
-        device; or with `device`, if the source's images are pixels of several sizes.
+      TypeError: if an argument is of the wrong type.
+      OSError: if `skipped` cannot be written.
+      ValueError: if an argument is out of range, the recipe refuses the source's images, its output has no
+        fixed size, there is no such device, or with `device` the source's images are pixels of several sizes.
       tf.errors.InvalidArgumentError: when it runs, for an image that cannot be used; names its id.
     """
-    if batch_size < 1 or batch_size % hosts:
+    output = checked(
+        source, aug, output, skipped=skipped, batch_size=batch_size, epochs=epochs, start_step=start_step,
+        host=host, hosts=hosts, channels=channels, max_pixels=max_pixels, shuffle_buffer=shuffle_buffer,
+    )  # fmt: skip
+    if hosts < 1 or batch_size < 1 or batch_size % hosts:
         raise ValueError(f"batch_size: must be a positive multiple of hosts={hosts}, got {batch_size}")
     if start_step < 0:
         raise ValueError(f"start_step: must be at least 0, got {start_step}")
@@ -99,18 +109,18 @@ def make_dataset(
         raise ValueError(f'decode: must be "partial" or "full", got {decode!r}')
     if on_error not in ("raise", "skip"):
         raise ValueError(f'on_error: must be "raise" or "skip", got {on_error!r}')
-    if aug.output_size is None:
-        raise ValueError("aug: its output must have a fixed size; add a crop or a resize to the recipe")
+    warn_of_nothing(source.size, 1 if only_epoch is not None else epochs, batch_size, drop_remainder)
 
     def augment(record: Record) -> Record:
         return {**record, "image": aug(record["image"], record["id"], record["epoch"])}
 
     order = Order(
         epochs=epochs, seed=seed, shuffle=shuffle, buffer=shuffle_buffer,
-        host=host, hosts=hosts, start=start_step * batch_size,
+        host=host, hosts=hosts, start=start_step * batch_size, only=only_epoch,
     )  # fmt: skip
     local = batch_size // hosts
     image = ordered(source, order).map(source.load).element_spec["image"]
+    check_sizes(source, aug, image)
     encoded = image.dtype == tf.string
     work = None
     if encoded:

@@ -18,7 +18,7 @@ from pipelines.sources import Record
 class OnDevice:
     """Batches of a host's dataset, augmented on a device; iterate it as often as wanted.
 
-    Keras' `fit` takes `iter(batches)` with `steps_per_epoch`; or augment in the model, by
+    Keras' `fit` takes `pipelines.for_keras(..., device=)`; or augment in the model, by
     `augrng.keras.Augment`.
 
     Args:
@@ -54,6 +54,11 @@ class OnDevice:
             ahead = current
         if ahead is not None:
             yield ahead
+
+    @property
+    def features(self) -> list[str]:
+        """The names in a batch."""
+        return [name for name in self._batches.element_spec if name not in _ONLY_MOVED]
 
     def __len__(self) -> int:
         """How many batches there are; TypeError if that is not known or has no end."""

@@ -24,7 +24,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 import augrng as ar
-from pipelines import digits, memory_source, sources, tfds_source
+from pipelines import digits, folder_source, memory_source, sources, tfds_source
 from pipelines.decode import decode
 from pipelines.order import Order, ordered
 
@@ -195,7 +195,7 @@ def open_source(
         rule = str(open_source.__doc__).split("\n")[0].removeprefix("Opens ")
         raise ValueError(f"source: must be {rule.rstrip('.')}, got {spec!r}")
     if kind == "folder":
-        return sources.from_folder(rest), _stem(Path(rest).resolve().name), 3
+        return folder_source.from_folder(rest), _stem(Path(rest).resolve().name), 3
     if kind == "idx":
         paths = rest.split(",")
         return memory_source.from_idx(*paths[:2]), _stem("idx"), 1

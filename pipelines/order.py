@@ -11,6 +11,7 @@ hosts' batches t together are the batch t of a single host.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -31,7 +32,9 @@ class Order:
       buffer: for streams: how many records the shuffle buffer holds.
       host: this process, in [0, hosts).
       hosts: how many processes share the run.
-      start: the first position.
+      start: the first position; with `only`, of those of that epoch.
+      only: this epoch alone, in place of `epochs`: a number, or a function that gives int64[] in TensorFlow,
+        asked whenever an iteration begins.
 
     Raises:
       ValueError: if an argument is out of range.
@@ -44,6 +47,7 @@ class Order:
     host: int = 0
     hosts: int = 1
     start: int = 0
+    only: int | Callable[[], tf.Tensor] | None = None
 
     def __post_init__(self) -> None:
         if self.epochs is not None and self.epochs < 1:
@@ -111,7 +115,13 @@ def _random_access(source: Source, order: Order, pair: tuple[int, int], chunk: i
             indices = tf.gather(tf.transpose(orders), epochs - epochs[0], batch_dims=1)
         return {**records(indices), "epoch": epochs}
 
-    positions = tf.data.Dataset.range(order.start + order.host, end, order.hosts)
+    if order.only is None:
+        positions = tf.data.Dataset.range(order.start + order.host, end, order.hosts)
+    else:
+        first = order.start + order.host
+        positions = _epochs(order).flat_map(
+            lambda epoch: tf.data.Dataset.range(epoch * size + first, (epoch + 1) * size, order.hosts)
+        )
     return positions.batch(chunk).map(at, num_parallel_calls=tf.data.AUTOTUNE)
 
 
@@ -129,12 +139,20 @@ def _stream(source: Source, order: Order, pair: tuple[int, int]) -> tf.data.Data
             records = records.shuffle(order.buffer, seed=seed, reshuffle_each_iteration=False)
         return records.map(lambda record: {**record, "epoch": epoch})
 
-    epochs = tf.data.Dataset.range(tf.int64.max if order.epochs is None else order.epochs)
     # The seed generator inside `shuffle` counts as state that cannot be saved, but with a seed of its own
     # and no reshuffling it holds none.
     options = tf.data.Options()
     options.experimental_external_state_policy = tf.data.experimental.ExternalStatePolicy.IGNORE
-    records = epochs.flat_map(of_epoch).with_options(options)
+    records = _epochs(order).flat_map(of_epoch).with_options(options)
     if order.hosts > 1:
         records = records.shard(order.hosts, order.host)
     return records.skip(order.start // order.hosts)
+
+
+def _epochs(order: Order) -> tf.data.Dataset:
+    """The epochs of a run, int64[]."""
+    only = order.only
+    if only is None:
+        return tf.data.Dataset.range(tf.int64.max if order.epochs is None else order.epochs)
+    asked = only if callable(only) else lambda: tf.constant(only, tf.int64)
+    return tf.data.Dataset.from_tensors(0).map(lambda _: tf.ensure_shape(asked(), []))

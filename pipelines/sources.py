@@ -8,6 +8,7 @@ shuffled and a run can start anywhere. A stream is read from front to back.
 """
 
 import dataclasses
+import numbers
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,52 @@ class Source:
             self, size=len(kept), records=lambda indices: records(tf.gather(places, indices))
         )
 
+    def split(self, fraction: float, seed: int = 0) -> tuple["Source", "Source"]:
+        """Two parts of about this share and the rest, both with the same `class_names`.
+
+        On which side a record comes depends on its id and the seed alone: records that are added move no
+        other, and the global seed has no part in it. It is uniform in the ids: word 0 of the key
+        fold_in((0x73706C6974, seed), id) is below fraction * 2**32.
+
+        Args:
+          fraction: between 0 and 1.
+          seed: of the draw, int64.
+
+        Raises:
+          TypeError: if the fraction is no number, or the seed no integer.
+          ValueError: if the fraction is not between 0 and 1.
+        """
+        if isinstance(fraction, bool) or not isinstance(fraction, numbers.Real):
+            raise TypeError(f"fraction: must be a number between 0 and 1, got {fraction!r}")
+        if not 0 < fraction < 1:
+            raise ValueError(f"fraction: must be between 0 and 1, got {fraction}; take(n) takes n records")
+        if isinstance(seed, bool) or not isinstance(seed, numbers.Integral):
+            raise TypeError(f"seed: must be an integer, got {seed!r}")
+        pair, below = tf.constant([0x73706C6974, int(seed)], tf.int64), round(fraction * 2**32)
+
+        def first(ids: Any) -> tf.Tensor:
+            words = ar.bits(ar.fold_in(pair, tf.cast(ids, tf.int64)), 1)
+            return tf.cast(words[..., 0], tf.int64) < below
+
+        return self.part(first), self.part(lambda ids: tf.logical_not(first(ids)))
+
+    def take(self, count: int) -> "Source":
+        """The first records in the source's order, all if there are no more.
+
+        Raises:
+          TypeError: if the count is no integer.
+          ValueError: if it is below 1.
+        """
+        if isinstance(count, bool) or not isinstance(count, numbers.Integral):
+            raise TypeError(f"count: must be an integer, got {count!r}; split(0.9) takes a share")
+        if count < 1:
+            raise ValueError(f"count: must be at least 1, got {count}")
+        size = None if self.size is None else min(int(count), self.size)
+        if self.records is not None:
+            return dataclasses.replace(self, size=size)
+        whole = self._records
+        return dataclasses.replace(self, size=size, stream=lambda: whole().take(int(count)))
+
     def _records(self) -> tf.data.Dataset:
         if self.records is None:
             assert self.stream is not None
@@ -95,59 +142,6 @@ def duplicate_ids(source: Source) -> dict[int, int]:
     """The ids that stand for more than one record, and how many; reads the whole source."""
     ids, counts = np.unique(source.ids(), return_counts=True)
     return {int(id_): int(count) for id_, count in zip(ids, counts, strict=True) if count > 1}
-
-
-def from_folder(folder: str | Path, *, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> Source:
-    """Image files below a folder, with random access; a class for each subfolder that holds some.
-
-    A record has "image" (the file's bytes), "path" (relative, with slashes), "id" (its `string_ids`) and,
-    if the images lie in subfolders, "label", the place of the first part of the path among
-    `class_names`, sorted.
-
-    Args:
-      folder: of the images; subfolders are walked.
-      suffixes: of the files to take, in lower case.
-
-    Raises:
-      FileNotFoundError: if there is no such folder.
-      PermissionError: if a folder cannot be read.
-      ValueError: if it holds no image, or some images lie in subfolders and some do not.
-    """
-    root = Path(folder)
-    if not root.is_dir():
-        raise FileNotFoundError(f"folder: must be a folder that exists, got {root}")
-    paths = sorted(
-        path.relative_to(root).as_posix() for path in _walk(root) if path.suffix.lower() in suffixes
-    )
-    if not paths:
-        raise ValueError(f"folder: must hold images ({', '.join(suffixes)}), found none below {root}")
-    parts = [path.split("/") for path in paths]
-    flat = [len(part) == 1 for part in parts]
-    if any(flat) and not all(flat):
-        stray = paths[flat.index(True)]
-        raise ValueError(f"folder: all images must lie in subfolders (one a class) or none; {stray} does not")
-    classes = () if all(flat) else tuple(sorted({part[0] for part in parts}))
-    labels = [classes.index(part[0]) for part in parts] if classes else []
-    columns = {"path": tf.constant(paths), "id": ar.string_ids(paths)}
-    if classes:
-        columns["label"] = tf.constant(labels, tf.int64)
-    prefix = f"{root}/"
-
-    def records(indices: tf.Tensor) -> Record:
-        return {name: tf.gather(column, indices) for name, column in columns.items()}
-
-    def load(record: Record) -> Record:
-        return {**record, "image": tf.io.read_file(prefix + record["path"])}
-
-    return Source(f"folder {root}", len(paths), records=records, load=load, class_names=classes)
-
-
-def _walk(folder: Path) -> list[Path]:
-    """All files below a folder; a folder that cannot be read is an error, not empty."""
-    found = []
-    for entry in sorted(folder.iterdir()):
-        found.extend(_walk(entry) if entry.is_dir() else [entry])
-    return found
 
 
 def from_tfrecords(
@@ -197,32 +191,57 @@ def from_tfrecords(
 
 
 def from_dataset(
-    dataset: tf.data.Dataset, *, id: str | Callable[[Record], tf.Tensor] = "id", image: str = "image"
+    dataset: tf.data.Dataset,
+    *,
+    id: str | Callable[[Record], tf.Tensor] | None = None,
+    image: str = "image",
 ) -> Source:
-    """Any dataset of dicts, as a stream.
+    """Any dataset of dicts, or of (image, label) pairs, as a stream.
 
     Args:
-      dataset: of dicts that hold an image (encoded bytes or pixels) and something that makes an id; its
-        order must be the same in every epoch, so shuffle later, not before.
-      id: the feature that is the id (int64, or strings to hash), or a function of the record.
+      dataset: of dicts that hold an image (encoded bytes or pixels) and something that makes an id, or of
+        pairs, which become "image" and "label"; its order must be the same in every epoch, so shuffle later,
+        not before.
+      id: the feature that is the id (int64, or strings to hash), or a function of the record. By default
+        "id", and of pairs the place in the dataset.
       image: the feature that is the image.
 
     Raises:
-      TypeError: if the elements are not dicts.
-      ValueError: if the image or the id is missing.
+      TypeError: if it is no dataset, or its elements are neither dicts nor pairs.
+      ValueError: if the image or the id is missing, or the dataset never ends.
     """
+    if not isinstance(dataset, tf.data.Dataset):
+        raise TypeError(
+            f"dataset: must be a tf.data.Dataset, got {type(dataset).__name__}; from_arrays takes arrays"
+        )
+    if int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY:
+        raise ValueError(
+            "dataset: must end, got one that repeats for ever; leave repeat() out, epochs= repeats"
+        )
     spec = dataset.element_spec
+    if isinstance(spec, tuple) and len(spec) == 2:
+        dataset = dataset.enumerate().map(_of_pair)
+        spec, id = dataset.element_spec, "id" if id is None else id
     if not isinstance(spec, dict):
-        raise TypeError(f"dataset: its elements must be dicts, got {spec}")
-    for name in (image, id) if isinstance(id, str) else (image,):
+        raise TypeError(
+            "dataset: its elements must be dicts, or (image, label) pairs; make dicts with "
+            f'dataset.map(lambda image, ...: {{"image": image, ...}}), got elements {spec}'
+        )
+    key: str | Callable[[Record], tf.Tensor] = "id" if id is None else id
+    for name in (image, key) if isinstance(key, str) else (image,):
         if name not in spec:
-            raise ValueError(f"dataset: its elements must have {name!r}, got {sorted(spec)}")
+            do = "; id= names a feature, or makes one of a record" if name == key else "; image= names it"
+            raise ValueError(f"dataset: its elements must have {name!r}, got {sorted(spec)}{do}")
     size = int(dataset.cardinality())
     return Source(
         name="dataset",
         size=size if size >= 0 else None,
-        stream=lambda: dataset.map(lambda record: with_id({**record, "image": record[image]}, id)),
+        stream=lambda: dataset.map(lambda record: with_id({**record, "image": record[image]}, key)),
     )
+
+
+def _of_pair(place: tf.Tensor, pair: tuple[tf.Tensor, tf.Tensor]) -> Record:
+    return {"image": pair[0], "label": pair[1], "id": place}
 
 
 def with_id(record: Record, id: str | Callable[[Record], tf.Tensor]) -> Record:

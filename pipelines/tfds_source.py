@@ -49,6 +49,10 @@ def from_tfds(
         raise ValueError(
             f"image: must be a feature of {builder.name}, one of {sorted(features)}, got {image!r}"
         )
+    if isinstance(id, str) and id not in (*features, "tfds_id"):
+        raise ValueError(
+            f'id: must be "tfds_id" or a feature of {builder.name}, one of {sorted(features)}, got {id!r}'
+        )
     channels, dtype = _kind(features[image])
     encoded = dtype is not None
     if not builder.data_path.exists():
@@ -84,7 +88,13 @@ def _kind(feature: Any) -> tuple[int | None, str | None]:
 
 def _from_image_folder(builder: Any, split: str) -> Source:
     """`tfds.folder_dataset.ImageFolder`: its files with random access; ids are those of their paths."""
-    examples = builder._split_examples[split]
+    splits = builder._split_examples
+    if split not in splits:
+        raise ValueError(
+            f"split: must be a subfolder of {builder._data_dir}, one of {sorted(splits)}, got {split!r}; "
+            "Source.split and Source.take make parts of one"
+        )
+    examples = splits[split]
     paths = [example.image_path for example in examples]
     root = Path(builder._data_dir) / split
     ids = ar.string_ids([Path(path).relative_to(root).as_posix() for path in paths])

@@ -70,10 +70,12 @@ class Trainer:
     Args:
       settings: of the run.
       source: of the training examples, with "label".
+      on_error: at images that cannot be used; see `pipelines.make_dataset`.
     """
 
-    def __init__(self, settings: Settings, source: Source) -> None:
+    def __init__(self, settings: Settings, source: Source, on_error: str = "raise") -> None:
         self.settings, self.source, self.step = settings, source, 0
+        self._on_error = on_error
         self._aug = ar.from_json(settings.recipe)
         self.model = small_cnn(settings.shape, settings.classes, settings.precision)
         self.model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
@@ -84,6 +86,7 @@ class Trainer:
         batches = pl.make_dataset(
             self.source, self._aug, batch_size=self.settings.batch_size, epochs=None,
             seed=self.settings.seed, start_step=self.step, channels=self.settings.shape[-1], output=_UNIT,
+            on_error=self._on_error,
         )  # fmt: skip
         for batch in batches.take(max(steps - self.step, 0)):
             loss = self.model.train_on_batch(batch["image"], batch["label"])
@@ -94,8 +97,9 @@ class Trainer:
     def held_out(self, source: Source, aug: ar.Compose) -> tf.data.Dataset:
         """A source's examples once, after `aug` as in epoch 0; build it once and ask `accuracy` often."""
         return pl.make_dataset(
-            source, aug, batch_size=256, shuffle=False, channels=self.settings.shape[-1], output=_UNIT
-        )
+            source, aug, batch_size=256, shuffle=False, channels=self.settings.shape[-1], output=_UNIT,
+            on_error=self._on_error,
+        )  # fmt: skip
 
     def accuracy(self, batches: tf.data.Dataset) -> float:
         """The share of the examples of `held_out` whose label the model finds."""
@@ -181,15 +185,18 @@ def open_splits(spec: str, data_dir: str | None = None) -> tuple[Source, Source,
 
     Raises:
       FileNotFoundError: if the source is not there.
-      ValueError: if it is none, or has another split but no "train".
+      ValueError: if it is none, has another split but no "train", or its test examples have a class that
+        its training examples lack.
     """
     kind, _, rest = spec.partition(":")
     if kind == "folder":
-        root = Path(rest)
+        root = Path(rest).expanduser()
         found = [root / name for name in ("test", "validation", "val") if (root / name).is_dir()]
         if found and (root / "train").is_dir():
             train, _, channels = open_source(f"folder:{root / 'train'}")
-            return train, open_source(f"folder:{found[0]}")[0], channels
+            # Labels are places in the list of the training folder's classes.
+            test = pl.from_folder(found[0], class_names=train.class_names or None)
+            return train, test, channels
     train, _, channels = open_source(spec, data_dir, "label" if kind == "tfrecord" else None)
     if kind not in ("folder", "tfrecord", "idx"):
         for split in ("test", "validation"):

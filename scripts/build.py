@@ -3,7 +3,8 @@
 
 What an interrupted build has finished is kept: the same command goes on from there, and what it makes equals
 an unbroken build byte for byte. Exit status: 0 if the dataset is whole, or --check found nothing; 1 if the
-build had to stop, or --check found duplicates; 2 if an argument is wrong or the source cannot be read.
+build had to stop, or --check found duplicates; 2 if an argument is wrong or the source cannot be read; 130 if
+it was stopped by Ctrl-C.
 """
 
 import argparse
@@ -39,8 +40,11 @@ def main(arguments: list[str] | None = None) -> int:
         with tqdm(total=len(job.ids), desc=args.source, unit=" examples") as bar:
             manifest = build(job, args.out, overwrite=args.overwrite, done=bar.update)
     except BuildError as error:
-        print(f"build: {error}\nbuild: the same command goes on from the last whole shard", file=sys.stderr)
+        print(f"build: {error}\nbuild: {what_comes_next(args)}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"build: stopped; {what_comes_next(args)}", file=sys.stderr)
+        return 130
     except (OSError, ValueError, TypeError, tf.errors.OpError) as error:
         print(f"build: {cause(error)}", file=sys.stderr)
         return 2
@@ -53,6 +57,15 @@ def main(arguments: list[str] | None = None) -> int:
     counts = f"{manifest['records']} records of {manifest['examples']} examples, {len(skipped)} skipped"
     print(f"{args.out}: {counts}, fingerprint {manifest['fingerprint']}")
     return 0
+
+
+def what_comes_next(args: argparse.Namespace) -> str:
+    """What the same command will do after it was stopped."""
+    if args.check:
+        return "nothing was written, and the same command reads the source again"
+    if args.overwrite:
+        return "the same command starts anew; without --overwrite it goes on from the last whole shard"
+    return "the same command goes on from the last whole shard"
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

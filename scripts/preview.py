@@ -14,11 +14,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
 import augrng as ar
 from pipelines.contact_sheet import Row, animation, contact_sheet
 from pipelines.files import UnreadableImageError, read_image
+from pipelines.listing import listed
 from pipelines.sources import IMAGE_SUFFIXES
 
 SUFFIXES = {*IMAGE_SUFFIXES, ".tif", ".tiff"}
@@ -46,8 +48,14 @@ def main() -> int:
         aug = ar.from_json(args.recipe.read_text()) if args.recipe else default_recipe(args.seed)
     except (OSError, ValueError, TypeError) as error:
         parser.error(f"--recipe {args.recipe}: {error}")
+    for option, path, formats in (("--out", args.out, Image.SAVE), ("--gif", args.gif, Image.SAVE_ALL)):
+        if path and Image.registered_extensions().get(path.suffix.lower()) not in formats:
+            parser.error(f"{option}: must end as a kind of image that can be written so, got {path}")
     side = args.resize if args.resize is not None else (0 if args.recipe else 256)
-    files = [found for path in args.images for found in image_files(path)]
+    try:
+        files = [found for path in args.images for found in image_files(path)]
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     if len(files) > args.limit:
         print(f"showing {args.limit} of {len(files)} images; --limit shows more", file=sys.stderr)
     rows, unread = read_rows(files[: args.limit], aug, side)
@@ -74,9 +82,8 @@ def default_recipe(seed: int) -> ar.Compose:
 def image_files(path: Path) -> Iterator[tuple[Path, str]]:
     """The image files that `path` names, each with the name that its id comes from."""
     if path.is_dir():
-        for found in sorted(path.rglob("*")):
-            if found.is_file() and found.suffix.lower() in SUFFIXES:
-                yield found, found.relative_to(path).as_posix()
+        for name in listed(str(path), sorted(SUFFIXES))[0]:
+            yield path / name, name
     else:
         yield path, path.name
 

@@ -3,10 +3,12 @@
 
 Everything follows from --seed: weights, dropout, order, augmentation. Writes OUT/checkpoint.npz and logs for
 TensorBoard (loss of each step, test accuracy at each checkpoint), and prints the test accuracy and a digest
-of the weights. Exit status: 0 if all is well, 2 if an argument is wrong, or --resume finds another run.
+of the weights. Exit status: 0 if all is well, 2 if an argument is wrong, OUT holds a run and neither --resume
+nor --overwrite is given, or --resume finds another run; 130 if it was stopped by Ctrl-C.
 """
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 
@@ -30,7 +32,21 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError, TypeError, tf.errors.OpError) as error:
         print(f"train: {cause(error)}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(f"train: stopped; {what_comes_next(args)}", file=sys.stderr)
+        return 130
     return 0
+
+
+def what_comes_next(args: argparse.Namespace) -> str:
+    """What the same command will do after it was stopped."""
+    checkpoint = args.out / "checkpoint.npz"
+    if not checkpoint.exists():
+        return f"there is no checkpoint in {args.out} yet, so the same command starts anew"
+    if args.resume:
+        return f"the same command goes on from the checkpoint in {args.out}"
+    first = "starts anew" if args.overwrite else "will refuse to write over it"
+    return f"with --resume the same command goes on from the checkpoint in {args.out}; as it is, it {first}"
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -50,11 +66,20 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--seed", type=int, default=0, help="of everything (default 0)")
     add("--mixed-precision", action="store_true", help="compute in bfloat16, keep weights in float32")
     add("--checkpoint-every", type=int, metavar="STEPS", help="default: once an epoch")
-    add("--resume", action="store_true", help="go on from OUT's checkpoint, if there is one")
+    add("--on-error", choices=["raise", "replace", "skip"], default="raise", help="at unusable images")
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--resume", action="store_true", help="go on from OUT's checkpoint, if there is one")
+    again.add_argument("--overwrite", action="store_true", help="remove an earlier run from OUT first")
     return parser.parse_args(arguments)
 
 
 def train(args: argparse.Namespace) -> None:
+    checkpoint = args.out / "checkpoint.npz"
+    if checkpoint.exists() and not (args.resume or args.overwrite):
+        raise ValueError(
+            f"out: must hold no run, got {checkpoint}; go on with it by --resume, start anew by "
+            "--overwrite, or name another folder"
+        )
     ar.seed_everything(args.seed)
     training, test, channels = open_splits(args.source, args.data_dir)
     aug = recipe_of(args)
@@ -74,9 +99,11 @@ def train(args: argparse.Namespace) -> None:
     once = steps_of(1, len(labels), args.batch_size)
     steps = args.steps or steps_of(args.epochs, len(labels), args.batch_size)
     ar.seed_everything(args.seed)  # again: TFDS draws from Python's generator when it builds a dataset
-    trainer = Trainer(settings, training)
+    trainer = Trainer(settings, training, on_error=args.on_error)
     args.out.mkdir(parents=True, exist_ok=True)
-    checkpoint = args.out / "checkpoint.npz"
+    if args.overwrite:
+        checkpoint.unlink(missing_ok=True)
+        shutil.rmtree(args.out / "logs", ignore_errors=True)
     if args.resume and checkpoint.exists():
         trainer.restore(checkpoint)
         print(f"resumed at step {trainer.step}")
