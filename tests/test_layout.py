@@ -17,6 +17,7 @@ ALLOWED = {
     "fixed": set(),
     "bits": {"arguments"},
     "keys": {"arguments", "bits"},
+    "permutation": {"arguments", "bits"},
     "draws": set(),
     "affine": {"fixed"},
     "sampling": set(),
