@@ -9,7 +9,7 @@ from PIL import Image
 
 import augrng as ar
 import pipelines as pl
-from pipelines.order import Order, epoch_seed, ordered
+from pipelines.order import Order, ordered
 
 COUNT = 50
 AUG = ar.Compose([ar.RandomCrop(16, 16), ar.RandomFlip(), ar.RandomRotation(30)], seed=5)
