@@ -96,11 +96,11 @@ def check_sizes(source: Source, aug: ar.Compose, image: tf.TensorSpec) -> None:
         )
     if known:
         height, width = image.shape[:2]
-        broken = int(aug.first_broken(tf.constant([[height, width]], tf.int64))[0])
-        if broken < len(aug.rules):
+        broken = int(aug.program.first_broken(tf.constant([[height, width]], tf.int64))[0])
+        if broken < len(aug.program.rules):
             raise ValueError(
-                f"aug: {aug.rules[broken]}, and all images of {source.name} are {height}x{width}; change the "
-                "recipe, or resize first"
+                f"aug: {aug.program.rules[broken]}, and all images of {source.name} are {height}x{width}; "
+                "change the recipe, or resize first"
             )
 
 

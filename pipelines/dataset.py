@@ -1,5 +1,6 @@
 """make_dataset: a source, a recipe and an order, put together into batches."""
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,17 +11,15 @@ import tensorflow as tf
 import augrng as ar
 from augrng.output import Output
 from pipelines.arguments import check_sizes, checked, warn_of_nothing
+from pipelines.cause import cause_of
 from pipelines.decode import MAX_PIXELS
 from pipelines.device import OnDevice, as_rows, of_pixels, of_rows, padded_rows
-from pipelines.guard import each, guarded
-from pipelines.order import Order, ordered
+from pipelines.guard import OnError, Work, each, guarded
+from pipelines.order import Order, ordered, substitutes
 from pipelines.read import Reader
 from pipelines.sources import Record, Source
 
-_CHUNK = 64  # encoded images worked on together
 _SAME = Output()
-_Work = Callable[[Record], Record]
-_MAX_CHUNK = 256  # batches up to here are worked on as they are
 
 
 def make_dataset(
@@ -64,21 +63,26 @@ def make_dataset(
       shuffle_buffer: how many records a stream is shuffled through.
       start_step: the first global batch.
       host: this process, in [0, hosts).
-      hosts: how many processes share each batch.
-      drop_remainder: whether a short last batch is left out; all shapes are then known.
+      hosts: how many processes share each batch. All make the same number of batches; of a short last batch
+        a host may have 0 rows.
+      drop_remainder: whether a short last global batch is left out; all shapes are then known.
       decode: "partial" decodes the part of a JPEG that is read, at the coarsest scale that suffices;
         "full" decodes all of it. The pixels differ only where the scale is not 1; see `pipelines.read`.
       channels: of encoded images: 1 for grey, 2 for grey and alpha, 3 for RGB, 4 for RGB and alpha. None is
         what the source says (a TFDS feature), else 3. Images that come as pixels keep theirs.
       dtype: of encoded images: "uint8" or "uint16". None is what the source says, else "uint8".
       max_pixels: encoded images whose header claims more are refused before memory is taken.
-      on_error: for encoded images that cannot be read, decoded, or are refused by the recipe: "raise" stops
-        with the id, "skip" leaves the example out, and those that follow move up. What TensorFlow said of
-        it goes to its log in both cases.
-      skipped: with "skip": a file to which a line, id and cause with a tab between, is added for each
-        example that was left out, about in their order; without it they go to standard error. `skipped_ids`
-        reads it.
-      num_parallel_calls: how many batches, or chunks of encoded images, are worked on at once.
+      on_error: for encoded images that cannot be read, decoded, or are refused by the recipe. No other
+        example moves in any case:
+        "raise" stops, naming id, path and cause.
+        "replace" puts another example in the place, with its own id: one of the source that is drawn from the
+        seed, the epoch and the broken one's id alone, or of a stream one of the same global batch; up to 16
+        are tried, then it stops.
+        "skip" leaves the place empty: its batch has a row less, perhaps none. Not with `drop_remainder`.
+      skipped: with "replace" and "skip": a file to which a line is added for each example that is broken,
+        about in their order: id, path (or file and number in it, or `tfds_id`) and cause, with tabs between.
+        Without it they go to standard error. `skipped_ids` reads it.
+      num_parallel_calls: how many batches are worked on at once.
       output: range and dtype of what comes out: "same", "unit", or an `augrng.output.Output`.
       only_epoch: makes this epoch alone, in place of `epochs`: a number, or a function that gives it in
         TensorFlow and is asked whenever an iteration begins.
@@ -87,78 +91,71 @@ def make_dataset(
 
     Returns:
       A dataset of dicts: "image" [B, height, width, C], "id" int64[B], "epoch" int64[B] and the source's
-      further features; B = batch_size / hosts. With `device` an iterable of the same; see
-      `pipelines.device.OnDevice`.
+      further features, ragged where they vary in length; B = batch_size / hosts.
+      With `device` an iterable of the same; see `pipelines.device.OnDevice`.
 
     Raises:
       TypeError: if an argument is of the wrong type.
+      ValueError: if an argument is out of range, the recipe refuses the source's images or its output has no
+        fixed size, the source is empty or never ends, or there is no such device; or with `device`, if its
+        images are pixels of several sizes.
       OSError: if `skipped` cannot be written.
-      ValueError: if an argument is out of range, the recipe refuses the source's images, its output has no
-        fixed size, there is no such device, or with `device` the source's images are pixels of several sizes.
-      tf.errors.InvalidArgumentError: when it runs, for an image that cannot be used; names its id.
+      tf.errors.InvalidArgumentError: when it runs, for an image that cannot be used; names id, path, cause.
     """
     output = checked(
         source, aug, output, skipped=skipped, batch_size=batch_size, epochs=epochs, start_step=start_step,
         host=host, hosts=hosts, channels=channels, max_pixels=max_pixels, shuffle_buffer=shuffle_buffer,
     )  # fmt: skip
-    if hosts < 1 or batch_size < 1 or batch_size % hosts:
-        raise ValueError(f"batch_size: must be a positive multiple of hosts={hosts}, got {batch_size}")
-    if start_step < 0:
-        raise ValueError(f"start_step: must be at least 0, got {start_step}")
     if decode not in ("partial", "full"):
         raise ValueError(f'decode: must be "partial" or "full", got {decode!r}')
-    if on_error not in ("raise", "skip"):
-        raise ValueError(f'on_error: must be "raise" or "skip", got {on_error!r}')
-    warn_of_nothing(source.size, 1 if only_epoch is not None else epochs, batch_size, drop_remainder)
-
-    def augment(record: Record) -> Record:
-        return {**record, "image": aug(record["image"], record["id"], record["epoch"])}
-
+    if on_error == "skip" and drop_remainder:
+        raise ValueError(
+            'on_error: must be "raise" or "replace" with drop_remainder=True, got "skip": a place that stays '
+            "empty would change the shape of its batch"
+        )
     order = Order(
-        epochs=epochs, seed=seed, shuffle=shuffle, buffer=shuffle_buffer,
-        host=host, hosts=hosts, start=start_step * batch_size, only=only_epoch,
+        epochs=epochs, seed=seed, shuffle=shuffle, buffer=shuffle_buffer, batch_size=batch_size,
+        host=host, hosts=hosts, start=start_step, drop_remainder=drop_remainder, only=only_epoch,
     )  # fmt: skip
-    local = batch_size // hosts
-    image = ordered(source, order).map(source.load).element_spec["image"]
+    replaces = on_error == "replace"
+    failures = OnError(on_error, skipped, functools.partial(substitutes, source, order) if replaces else None)
+    warn_of_nothing(source.size, 1 if only_epoch is not None else epochs, batch_size, drop_remainder)
+    image = source.dataset().element_spec["image"]
     check_sizes(source, aug, image)
     encoded = image.dtype == tf.string
-    work = None
+    batches = ordered(source, order, pool=encoded and replaces)
+    on_device = None
     if encoded:
         reader = Reader(
             aug, partial=decode == "partial", channels=channels or source.channels or 3,
             dtype=dtype or source.dtype or "uint8", max_pixels=max_pixels,
         )  # fmt: skip
-        chunk = local if local <= _MAX_CHUNK else _CHUNK
-        together, alone = _decoding(source, reader) if device else _reading(source, reader, chunk)
-        examples = guarded(
-            ordered(source, order, chunk), together, alone,
-            on_error=on_error, skipped=skipped, num_parallel_calls=num_parallel_calls,
-        )  # fmt: skip
+        work = _decoding(source, reader) if device else _reading(source, reader, order.rows)
+        batches = guarded(batches, work, failures, num_parallel_calls=num_parallel_calls)
         if device:
-            rows = examples.unbatch().ragged_batch(local, drop_remainder=drop_remainder)
-            examples = rows.map(lambda batch: padded_rows(aug, batch))
-            work = of_rows(aug, output)
-        batches = examples if device else examples.rebatch(local, drop_remainder=drop_remainder)
-    elif image.shape.is_fully_defined():  # pixels of one size: the whole batch in one program
-        batches = ordered(source, order, local)
-        batches = batches.rebatch(local, drop_remainder=True) if drop_remainder else batches
-        if device:
-            work = of_pixels(aug, output)
-        else:
-            batches = batches.map(augment, num_parallel_calls)
-    elif device:
-        raise ValueError(f"device: needs images of one size or encoded ones, got images of {image.shape}")
+            batches, on_device = batches.map(functools.partial(padded_rows, aug)), of_rows(aug, output)
+    elif not device:
+        batches = batches.map(functools.partial(_augmented, aug), num_parallel_calls)
+    elif image.shape.is_fully_defined():
+        on_device = of_pixels(aug, output)
     else:
-        batches = ordered(source, order).map(augment, num_parallel_calls)
-        batches = batches.batch(local, drop_remainder=drop_remainder)
-    if device is None and output != _SAME:
+        raise ValueError(
+            f"device: needs images of one size or encoded ones, got images of {image.shape}; resize them in "
+            "the source, or leave device= out"
+        )
+    if not device and output != _SAME:
         batches = batches.map(lambda batch: {**batch, "image": output(batch["image"])}, num_parallel_calls)
+    if drop_remainder:
+        batches = batches.map(functools.partial(_of_size, order.rows))
+    steps = order.steps(source.size)
+    if steps != tf.data.UNKNOWN_CARDINALITY:
+        batches = batches.apply(tf.data.experimental.assert_cardinality(steps))
     batches = batches.prefetch(tf.data.AUTOTUNE).with_options(_options())
-    return batches if work is None else OnDevice(batches, *work, str(device))
+    return batches if on_device is None else OnDevice(batches, *on_device, str(device))
 
 
 def skipped_ids(path: str | Path) -> list[int]:
-    """The ids in a file that `make_dataset(..., on_error="skip", skipped=path)` wrote."""
+    """The ids in a file that `make_dataset(..., skipped=path)` wrote."""
     file = Path(path)
     return [int(line.split("\t")[0]) for line in file.read_text().splitlines()] if file.exists() else []
 
@@ -172,8 +169,30 @@ def _options() -> tf.data.Options:
     return options
 
 
-def _reading(source: Source, reader: Reader, chunk: int) -> tuple[_Work, _Work]:
-    """What reads and augments a batch of at most `chunk` records, and what does it for one."""
+def _augmented(aug: ar.Compose, batch: Record) -> Record:
+    """A batch of pixels, augmented: of one size by one program, of several one by one."""
+    image, ids, epochs = batch["image"], batch["id"], batch["epoch"]
+    if not isinstance(image, tf.RaggedTensor):
+        return {**batch, "image": aug(image, ids, epochs)}
+
+    def one(image: tf.RaggedTensor | tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
+        return aug(image.to_tensor() if isinstance(image, tf.RaggedTensor) else image, id_, epoch)
+
+    return {**batch, "image": each(one, image, ids, epochs)}
+
+
+def _of_size(rows: int, batch: Record) -> Record:
+    """A batch whose dense features are known to have so many rows."""
+
+    def sized(part: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
+        ragged = isinstance(part, tf.RaggedTensor)
+        return part if ragged else tf.ensure_shape(part, [rows, *part.shape[1:]])
+
+    return {name: sized(part) for name, part in batch.items()}
+
+
+def _reading(source: Source, reader: Reader, rows: int) -> Work:
+    """What reads and augments a batch of at most so many records, and what does it for one."""
 
     def load(record: Record) -> dict[str, tf.Tensor]:
         loaded = source.load(record)
@@ -187,18 +206,18 @@ def _reading(source: Source, reader: Reader, chunk: int) -> tuple[_Work, _Work]:
         added, facts = each(prepare, batch)
         batch = {**batch, **added}
         contents = batch["image"]
-        plans = reader.plan(contents, facts, batch["id"], batch["epoch"], most=chunk)
+        plans = reader.plan(contents, facts, batch["id"], batch["epoch"], most=rows)
         return {**batch, "image": each(reader.pixels, contents, plans)}
 
     def alone(record: Record) -> Record:
         record = {**record, **load(record)}
-        image = reader(record["image"], record["id"], record["epoch"], most=chunk)
+        image = reader(record["image"], record["id"], record["epoch"], most=rows)
         return {**record, "image": image}
 
-    return together, alone
+    return Work(together, alone, cause_of(source, reader, rows))
 
 
-def _decoding(source: Source, reader: Reader) -> tuple[None, _Work]:
+def _decoding(source: Source, reader: Reader) -> Work:
     """What reads one record as far as a device needs it; there is no such thing for a batch."""
 
     def alone(record: Record) -> Record:
@@ -207,4 +226,4 @@ def _decoding(source: Source, reader: Reader) -> tuple[None, _Work]:
         plan = reader.plan_one(contents, record["id"], record["epoch"])
         return {**record, **as_rows(*reader.decoded(contents, plan))}
 
-    return None, alone
+    return Work(None, alone, cause_of(source, reader, 1))

@@ -1,11 +1,13 @@
-"""Works on chunks of records such that one that fails stops the run with its id, or is left out.
+"""Works on batches of records such that one that fails stops the run by name, is replaced, or leaves a gap.
 
 TensorFlow's error of a failing map does not say which example it was, and `ignore_errors` leaves examples
-out without a word. So a chunk is worked on as a whole, and if that fails, again one by one: numbered, so
-that a gap in the numbers tells which failed. What TensorFlow said of it goes to its log. Errors of the
-records themselves (a corrupt TFRecord) are not touched, and always stop the run.
+out without a word. So a batch is worked on as a whole, and if that fails, again one by one: numbered, so
+that a gap in the numbers tells which failed, and of those the cause is looked for. A batch stays a batch
+whatever fails in it, even if nothing is left. Errors of the records themselves (a corrupt TFRecord) are not
+touched, and always stop the run.
 """
 
+import dataclasses
 import os
 import sys
 from collections.abc import Callable
@@ -14,44 +16,78 @@ from typing import Any
 
 import tensorflow as tf
 
-_WHY = "cannot be read, is truncated or corrupt, or is refused by the recipe (TensorFlow's log says which)"
-_AT_ONCE = 2  # chunks: one alone leaves cores idle at its start and end; each uses all of them
+from pipelines.order import row
+
+_AT_ONCE = 2  # batches: one alone leaves cores idle at its start and end; each uses all of them
+MODES = ("raise", "replace", "skip")
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """What is to be done with records, as graph functions.
+
+    Args:
+      together: makes a batch of results of a batch of records, or fails if one record fails; None to go one
+        by one always, which may make results of several shapes.
+      alone: makes one record's result; the same for each as `together`.
+      cause: says of a record for which `alone` fails why, as a string; never fails.
+    """
+
+    together: Callable[[Any], Any] | None
+    alone: Callable[[Any], Any]
+    cause: Callable[[Any], tf.Tensor]
+
+
+@dataclasses.dataclass(frozen=True)
+class OnError:
+    """What becomes of records that fail.
+
+    Args:
+      mode: "raise", "replace" or "skip"; see `pipelines.make_dataset`.
+      file: to write them down in, or None for standard error.
+      substitutes: for "replace": from a batch and a number in it to the records to try in its place.
+
+    Raises:
+      ValueError: if there is no such mode.
+      OSError: if the file cannot be written.
+    """
+
+    mode: str = "raise"
+    file: str | Path | None = None
+    substitutes: Callable[[Any, tf.Tensor], tf.data.Dataset] | None = None
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise ValueError(f"on_error: must be one of {MODES}, got {self.mode!r}")
+        if self.file is not None:
+            with open(self.file, "a"):
+                pass
 
 
 def guarded(
-    chunks: tf.data.Dataset,
-    together: Callable[[Any], Any] | None,
-    alone: Callable[[Any], Any],
-    *,
-    on_error: str,
-    skipped: str | Path | None,
-    num_parallel_calls: int,
+    batches: tf.data.Dataset, work: Work, on_error: OnError, *, num_parallel_calls: int
 ) -> tf.data.Dataset:
-    """`chunks.map(together)`, minding failures.
+    """`batches.map(work.together)`, minding failures.
 
     Args:
-      chunks: batches of records, dicts with "id", int64[N].
-      together: makes a batch of results, or fails if one record fails; None to go one by one always, which
-        may make results of several shapes.
-      alone: makes one record's result; the same for each as `together`.
-      on_error: "raise" or "skip"; see `pipelines.make_dataset`.
-      skipped: a file for the ids that were skipped, or None for standard error.
-      num_parallel_calls: how many chunks at once, or `tf.data.AUTOTUNE`.
+      batches: of records, dicts with "id", int64[N]; what they have as "pool" is for `substitutes` alone.
+      work: what is to be done.
+      on_error: what becomes of records that fail.
+      num_parallel_calls: how many batches at once, or `tf.data.AUTOTUNE`.
 
     Returns:
-      The batches of results, in the order of `chunks`; what failed is missing in its batch.
+      As many batches of results, in the order of `batches`.
     """
 
-    def work(chunk: Any) -> tf.data.Dataset:
-        one_by_one = _one_by_one(chunk, alone, on_error, skipped)
-        if together is None:
-            return one_by_one
-        whole = tf.data.Dataset.from_tensors(chunk).map(together).ignore_errors()
-        return whole.concatenate(one_by_one).take(1)  # comes to the second only if the first gave nothing
+    def of_batch(batch: Any) -> tf.data.Dataset:
+        records = {name: value for name, value in batch.items() if name != "pool"}
+        one_by_one = _one_by_one(batch, records, work, on_error)
+        # Comes to the second only if the first gives nothing.
+        return _whole(records, work).ignore_errors().concatenate(one_by_one).take(1)
 
     automatic = num_parallel_calls == tf.data.AUTOTUNE
     at_once = _AT_ONCE if automatic else num_parallel_calls
-    return chunks.interleave(work, at_once, num_parallel_calls=at_once, deterministic=True)
+    return batches.interleave(of_batch, at_once, num_parallel_calls=at_once, deterministic=True)
 
 
 def each(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -98,61 +134,81 @@ def _of_dense(function: Callable[..., Any], arguments: Any) -> tuple[Callable[..
     return of_row, (tf.range(tf.shape(dense[0])[0]), *dense)
 
 
-def _one_by_one(
-    chunk: Any, alone: Callable[[Any], Any], on_error: str, skipped: str | Path | None
+def _whole(records: Any, work: Work) -> tf.data.Dataset:
+    """One batch of results; fails, or is empty, if a record fails."""
+    if work.together is not None:
+        return tf.data.Dataset.from_tensors(records).map(work.together)
+    count = tf.size(records["id"], tf.int64)
+    results = tf.data.Dataset.range(count).map(lambda number: work.alone(row(records, number)))
+    return results.ragged_batch(tf.maximum(count, 1), drop_remainder=True)
+
+
+def _one_by_one(batch: Any, records: Any, work: Work, on_error: OnError) -> tf.data.Dataset:
+    """One batch of the results of those records that do not fail, or of what stands in for them."""
+    count = tf.size(records["id"], tf.int64)
+
+    def tries(number: tf.Tensor) -> tf.data.Dataset:
+        tried = tf.data.Dataset.from_tensors(row(records, number))
+        if on_error.substitutes is not None:
+            tried = tried.concatenate(on_error.substitutes(batch, number))
+        results = tried.enumerate().map(lambda attempt, record: (number, attempt, work.alone(record)))
+        return results.ignore_errors(log_warning=True).take(1)
+
+    found = tf.data.Dataset.range(count).flat_map(tries)
+    # The end mark shows a gap before it, and makes a batch where nothing is left.
+    checked = _checked(_with_end(found, count), records, work.cause, on_error)
+    return checked.ragged_batch(count + 1).map(_without_end)
+
+
+@tf.autograph.experimental.do_not_convert  # nothing there to convert; looking takes 0.1 s and more
+def _checked(
+    found: tf.data.Dataset, records: Any, cause: Callable[[Any], tf.Tensor], on_error: OnError
 ) -> tf.data.Dataset:
-    """A batch of the results of those records that do not fail."""
-    ids = chunk["id"]
-    count = tf.size(ids, tf.int64)
+    """The results; what is missing, or was replaced, stops the run or is written down."""
+    to_stderr = on_error.file is None
+    stream = sys.stderr if to_stderr else "file://" + os.path.abspath(str(on_error.file))
+    replaces = on_error.mode == "replace"
 
-    def result(number: tf.Tensor) -> tuple[tf.Tensor, Any]:
-        return number, alone(tf.nest.map_structure(lambda part: part[number], chunk))
+    def report(numbers: tf.Tensor) -> tf.Tensor:
+        def line(number: tf.Tensor) -> tf.Tensor:
+            record = row(records, number)
+            parts = [tf.strings.as_string(record["id"]), place(record), cause(record)]
+            return tf.strings.join(["skipped example " * to_stderr, tf.strings.join(parts, "\t"), "\n"])
 
-    results = tf.data.Dataset.range(count).map(result).ignore_errors(log_warning=True)
-    checked = _stopped(results, ids) if on_error == "raise" else _reported(results, ids, skipped)
-    return checked.ragged_batch(tf.maximum(count, 1))
+        spec = tf.TensorSpec([], tf.string)
+        lines = tf.strings.reduce_join(tf.map_fn(line, numbers, fn_output_signature=spec))
+        return tf.print(lines, output_stream=stream, end="")
 
+    def reason(numbers: tf.Tensor) -> tf.Tensor:
+        record = row(records, numbers[0])
+        name = ["the example with id ", tf.strings.as_string(record["id"]), " (", place(record), ")"]
+        rest = "; nor can any of those that were drawn in its place" if replaces else ""
+        return tf.strings.join([*name, " cannot be used: ", cause(record), rest])
 
-@tf.autograph.experimental.do_not_convert  # nothing there to convert; looking takes 0.1 s and more
-def _stopped(results: tf.data.Dataset, ids: tf.Tensor) -> tf.data.Dataset:
-    """The results, or an error at the first gap in their numbers."""
-    count = tf.size(ids, tf.int64)
+    def checked(expected: tf.Tensor, element: tuple[tf.Tensor, tf.Tensor, Any]) -> tuple[tf.Tensor, Any]:
+        number, attempt, result = element
+        missing = tf.range(expected, number)
+        stops = (tf.size(missing) > 0) & (on_error.mode != "skip")
+        message = tf.cond(stops, lambda: reason(missing), lambda: tf.constant(""))
+        written = [tf.debugging.Assert(~stops, [message])]
+        if on_error.mode != "raise":
+            noted = tf.range(number, number + tf.cast(attempt > 0, tf.int64)) if replaces else missing
+            written += [tf.cond(tf.size(noted) > 0, lambda: report(noted), tf.no_op)]
+        with tf.control_dependencies(written):
+            return number + 1, tf.nest.map_structure(tf.identity, result)
 
-    def checked(expected: tf.Tensor, element: tuple[tf.Tensor, Any]) -> tuple[tf.Tensor, Any]:
-        number, result = element
-        missing = ids[expected:number][:1]
-        check = tf.debugging.Assert(tf.equal(number, expected), ["the example with id", missing, _WHY])
-        with tf.control_dependencies([check]):
-            return expected + 1, tf.nest.map_structure(tf.identity, result)
-
-    # If nothing failed, `take` stops before the end mark.
-    return _with_end(results, count).scan(tf.constant(0, tf.int64), checked).take(count)
-
-
-@tf.autograph.experimental.do_not_convert  # nothing there to convert; looking takes 0.1 s and more
-def _reported(results: tf.data.Dataset, ids: tf.Tensor, skipped: str | Path | None) -> tf.data.Dataset:
-    """The results; the ids at gaps in their numbers are written down."""
-    stream = sys.stderr if skipped is None else "file://" + os.path.abspath(skipped)
-    prefix = "skipped example " if skipped is None else ""
-    count = tf.size(ids, tf.int64)
-
-    def noted(expected: tf.Tensor, element: tuple[tf.Tensor, Any]) -> tuple[tf.Tensor, Any]:
-        number, result = element
-        missing = ids[expected:number]
-        lines = tf.strings.join([prefix, tf.strings.as_string(missing), f"\t{_WHY}\n"])
-
-        def write() -> tf.Operation:
-            return tf.print(tf.strings.reduce_join(lines), output_stream=stream, end="")
-
-        with tf.control_dependencies([tf.cond(tf.size(missing) > 0, write, tf.no_op)]):
-            return number + 1, (tf.identity(number), result)
-
-    marked = _with_end(results, count).scan(tf.constant(0, tf.int64), noted)
-    return marked.filter(lambda number, _: number < count).map(lambda _, result: result)
+    return found.scan(tf.constant(0, tf.int64), checked)
 
 
-def _with_end(results: tf.data.Dataset, count: tf.Tensor) -> tf.data.Dataset:
-    """The results, and an end mark of the same structure with the number `count`."""
+def place(record: Any) -> tf.Tensor:
+    """Where a record lies, as one line of text: its "path" or "tfds_id", "" if it has neither."""
+    text = next((record[name] for name in ("path", "tfds_id") if name in record), tf.constant(""))
+    text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8")  # errors must be UTF-8
+    return tf.strings.regex_replace(text, "[\\t\\r\\n]", " ")
+
+
+def _with_end(found: tf.data.Dataset, count: tf.Tensor) -> tf.data.Dataset:
+    """What was found, and an end mark of the same structure with the number `count`."""
 
     def empty(feature: Any) -> Any:
         shape = [side or 0 for side in feature.shape]
@@ -162,6 +218,11 @@ def _with_end(results: tf.data.Dataset, count: tf.Tensor) -> tf.data.Dataset:
             )
         return tf.zeros(shape, feature.dtype)
 
-    _, spec = results.element_spec
+    _, attempt, spec = found.element_spec
     end = tf.data.Dataset.from_tensors(count)
-    return results.concatenate(end.map(lambda number: (number, tf.nest.map_structure(empty, spec))))
+    empties = lambda number: (number, empty(attempt), tf.nest.map_structure(empty, spec))  # noqa: E731
+    return found.concatenate(end.map(empties))
+
+
+def _without_end(batch: Any) -> Any:
+    return tf.nest.map_structure(lambda part: part[:-1], batch)

@@ -26,7 +26,7 @@ import tensorflow_datasets as tfds
 import augrng as ar
 from pipelines import digits, folder_source, memory_source, sources, tfds_source
 from pipelines.decode import decode
-from pipelines.order import Order, ordered
+from pipelines.order import one_by_one
 
 Json = dict[str, Any]
 
@@ -154,7 +154,7 @@ class Job:
             yield Example(id_, int(label.sum()), pixels, tuple(pngs))
 
     def _dataset(self, start: int, png: bool) -> tf.data.Dataset:
-        numbered = ordered(self.source, Order(shuffle=False, start=start)).enumerate(start)
+        numbered = one_by_one(self.source, start).enumerate(start)
         make = functools.partial(self._make, png)
         return numbered.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 

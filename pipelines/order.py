@@ -1,11 +1,12 @@
-"""Which example comes when: epochs, shuffling, sharding over hosts, where to resume.
+"""Which example comes when: epochs, shuffling, batches, sharding over hosts, where to resume.
 
 The examples of a run are numbered by their position p = 0, 1, ...: example p is in epoch p // size, and
-batch t of B holds positions [t B, (t + 1) B). Host h of H takes the positions with p % H == h, so the
-hosts' batches t together are the batch t of a single host.
+batch t of B holds positions [t B, (t + 1) B). Host h of H has the positions with p % H == h of each batch, so
+the hosts' batches t together are the batch t of a single host, and all hosts make the same number of batches:
+a remainder that is dropped is the global batch's, and a host that has nothing of a last batch gives 0 rows.
 
-  random access  the record at position p is index_shuffle(p % size, seed of the epoch): no buffer, and a
-                 run starts at any position at the cost of starting at 0.
+  random access  the record at position p is `augrng.permutation` of p % size under the epoch's key: no
+                 buffer, and a run starts at any batch at the cost of starting at 0.
   stream         every epoch reads the source from the front through a shuffle buffer; to start later
                  means to read and drop, so resume from a checkpoint of the iterator.
 """
@@ -16,9 +17,11 @@ from collections.abc import Callable
 import tensorflow as tf
 
 import augrng as ar
-from pipelines.sources import Record, Source
+from augrng.permutation import permuted, schedule
+from pipelines.sources import Record, Source, ragged_features
 
-_CHUNK = 256  # records made at once where they are asked for one by one
+_BLOCK = 8192  # places of the permutation made at once; hundreds of small operations are shared
+_ATTEMPTS = 16  # examples tried in the place of a broken one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,129 +33,202 @@ class Order:
       seed: of the shuffle; see `augrng.get_seed`.
       shuffle: whether epochs are shuffled.
       buffer: for streams: how many records the shuffle buffer holds.
+      batch_size: of the global batch; a multiple of `hosts`.
       host: this process, in [0, hosts).
       hosts: how many processes share the run.
-      start: the first position; with `only`, of those of that epoch.
+      start: the first batch; with `only`, of those of that epoch.
+      drop_remainder: whether a short last batch is left out.
       only: this epoch alone, in place of `epochs`: a number, or a function that gives int64[] in TensorFlow,
         asked whenever an iteration begins.
 
     Raises:
       ValueError: if an argument is out of range.
+      RuntimeError: if there is no seed under `enable_op_determinism()` and the order is shuffled.
     """
 
     epochs: int | None = 1
     seed: int | None = None
     shuffle: bool = True
     buffer: int = 10_000
+    batch_size: int = 1
     host: int = 0
     hosts: int = 1
     start: int = 0
+    drop_remainder: bool = False
     only: int | Callable[[], tf.Tensor] | None = None
+    pair: tuple[int, int] = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
         if self.epochs is not None and self.epochs < 1:
             raise ValueError(f"epochs: must be at least 1, or None for no end, got {self.epochs}")
         if self.buffer < 1:
-            raise ValueError(f"buffer: must be at least 1, got {self.buffer}")
-        if not 0 <= self.host < self.hosts:
+            raise ValueError(f"shuffle_buffer: must be at least 1, got {self.buffer}")
+        if self.hosts < 1 or not 0 <= self.host < self.hosts:
             raise ValueError(f"host: must lie in [0, hosts), got {self.host} of {self.hosts}")
-        if self.start < 0 or self.start % self.hosts:
-            raise ValueError(f"start: must be a multiple of hosts={self.hosts}, at least 0, got {self.start}")
+        if self.batch_size < 1 or self.batch_size % self.hosts:
+            rule = f"must be a positive multiple of hosts={self.hosts}"
+            raise ValueError(f"batch_size: {rule}, got {self.batch_size}")
+        if self.start < 0:
+            raise ValueError(f"start_step: must be at least 0, got {self.start}")
+        object.__setattr__(self, "pair", ar.get_seed(self.seed) if self.shuffle else (0, 0))
+
+    @property
+    def rows(self) -> int:
+        """How many rows this host has of a whole batch."""
+        return self.batch_size // self.hosts
+
+    def steps(self, size: int | None) -> int:
+        """How many batches a run over `size` records makes from `start` on, or tf.data's codes for no end
+        and for not known."""
+        epochs = 1 if self.only is not None else self.epochs
+        if epochs is None:
+            return int(tf.data.INFINITE_CARDINALITY)
+        if size is None:
+            return int(tf.data.UNKNOWN_CARDINALITY)
+        whole, rest = divmod(epochs * size, self.batch_size)
+        return max(whole + (rest > 0 and not self.drop_remainder) - self.start, 0)
 
 
-def ordered(source: Source, order: Order, chunk: int | None = None) -> tf.data.Dataset:
-    """The records of a run in order, each with its "epoch", int64[].
+def ordered(source: Source, order: Order, *, pool: bool = False) -> tf.data.Dataset:
+    """This host's part of each batch of a run, in order: records with their "epoch", int64[rows].
+
+    Features of unknown shape are ragged.
 
     Args:
       source: of the records.
       order: of the run.
-      chunk: how many records to give at a time, as batches in which features of unknown shape are ragged;
-        by default one by one.
+      pool: for streams: whether each batch has as "pool" the records of the whole global batch too.
 
     Raises:
-      ValueError: if a source with random access is empty.
-      RuntimeError: if there is no seed under `enable_op_determinism()` and the order is shuffled.
+      ValueError: if a source with random access is empty, or a stream never ends.
     """
-    pair = ar.get_seed(order.seed) if order.shuffle else (0, 0)
     if source.records is not None:
-        chunks = _random_access(source, order, pair, chunk or _CHUNK)
-        return chunks if chunk else chunks.unbatch()
-    records = _stream(source, order, pair)
-    return records.ragged_batch(chunk) if chunk else records
+        return _random_access(source, order)
+    return _stream(source, order, pool)
 
 
-def epoch_seed(pair: tuple[int, int], epoch: tf.Tensor) -> tf.Tensor:
-    """The seed of an epoch's order, uint32[2]: words 0 and 1 of the pair with the epoch folded in.
+def one_by_one(source: Source, start: int) -> tf.data.Dataset:
+    """The records of a source from one on, in its own order."""
+    if source.records is None:
+        assert source.stream is not None
+        return source.stream().skip(start)
+    return tf.data.Dataset.range(start, source.size).batch(256).map(source.records).unbatch()
 
-    These are TensorFlow's ops (equal to `augrng.fold_in` and `augrng.bits`), as it is for one seed at a
-    time and never inside a program that XLA compiles.
+
+def substitutes(source: Source, order: Order, batch: Record, number: tf.Tensor) -> tf.data.Dataset:
+    """What to try in the place of a broken record of a batch of `ordered`, one after the other.
+
+    They are drawn from the source, or of a stream from the global batch; which ones follows from the seed,
+    the epoch and the broken record's id alone.
     """
-    seed = tf.random.fold_in(tf.constant(pair, tf.int64), epoch, alg="philox")
-    return tf.random.stateless_uniform([2], seed, minval=None, maxval=None, dtype=tf.uint32, alg="philox")
+    epoch = batch["epoch"][number]
+    key = tf.random.fold_in(_epoch_key(order.pair, epoch), batch["id"][number], alg="philox")
+    drawn = tf.random.stateless_uniform([_ATTEMPTS], key, None, None, tf.uint64, alg="philox")
+
+    def at(place: tf.Tensor) -> Record:
+        if source.records is None:
+            return row(batch["pool"], place)
+        return {**row(source.records(place[None]), tf.constant(0)), "epoch": epoch}
+
+    count = source.size if source.records else tf.size(batch["pool"]["id"], tf.int64)
+    places = tf.cast(drawn % tf.cast(count, tf.uint64), tf.int64)
+    return tf.data.Dataset.from_tensor_slices(places).map(at)
 
 
-def _random_access(source: Source, order: Order, pair: tuple[int, int], chunk: int) -> tf.data.Dataset:
+def row(batch: Record, number: tf.Tensor) -> Record:
+    """One record of a batch."""
+    return tf.nest.map_structure(lambda part: part[number], batch)
+
+
+def _epoch_key(pair: tuple[int, int], epoch: tf.Tensor) -> tf.Tensor:
+    # TensorFlow's own op, equal to `augrng.fold_in`: one epoch at a time, and XLA never compiles it.
+    return tf.random.fold_in(tf.constant(pair, tf.int64), epoch, alg="philox")
+
+
+def _random_access(source: Source, order: Order) -> tf.data.Dataset:
     assert source.size is not None
     assert source.records is not None
     if source.size < 1:
         raise ValueError(f"source: must hold at least one record, {source.name} holds none")
     records, size = source.records, source.size
-    end = tf.int64.max if order.epochs is None else order.epochs * size
-
-    def shuffled(indices: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
-        last = tf.constant(size - 1, tf.int64)
-        return tf.random.experimental.index_shuffle(indices, epoch_seed(pair, epoch), last)
+    count = 1 if order.only is not None else order.epochs
+    end = tf.int64.max if count is None else count * size
+    batches = max(_BLOCK // order.rows, 1)  # in a block
+    met = (batches * order.batch_size - 1) // size + 2  # epochs in a block, at most
 
     @tf.autograph.experimental.do_not_convert
-    def at(positions: tf.Tensor) -> Record:
-        epochs, indices = positions // size, positions % size
+    def block(epoch: tf.Tensor, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Epochs and indices of some batches from an epoch on, int64[batches, rows], and their sizes."""
+        first = (order.start + number * batches) * order.batch_size + order.host
+        positions = first + order.hosts * tf.range(batches * order.rows, dtype=tf.int64)
+        epochs, indices = epoch + positions // size, positions % size
         if order.shuffle:
-            # Every index in the order of every epoch met here; one or two, unless the source is small.
-            # (`index_shuffle` takes a seed for each index by its docstring, but fails on it.)
-            met = tf.range(epochs[0], epochs[-1] + 1)
-            spec = tf.TensorSpec([None], tf.int64)
-            orders = tf.map_fn(lambda epoch: shuffled(indices, epoch), met, fn_output_signature=spec)
-            indices = tf.gather(tf.transpose(orders), epochs - epochs[0], batch_dims=1)
-        return {**records(indices), "epoch": epochs}
+            keys = ar.fold_in(order.pair, epochs[0] + tf.range(met, dtype=tf.int64))
+            scheduled = tf.gather(schedule(keys, size), epochs - epochs[0])
+            indices = permuted(indices, size, scheduled)
+        shape = [batches, order.rows]
+        there = tf.reduce_sum(tf.cast(tf.reshape(positions, shape) < end, tf.int64), -1)
+        return tf.reshape(epochs, shape), tf.reshape(indices, shape), there
 
-    if order.only is None:
-        positions = tf.data.Dataset.range(order.start + order.host, end, order.hosts)
-    else:
-        first = order.start + order.host
-        positions = _epochs(order).flat_map(
-            lambda epoch: tf.data.Dataset.range(epoch * size + first, (epoch + 1) * size, order.hosts)
-        )
-    return positions.batch(chunk).map(at, num_parallel_calls=tf.data.AUTOTUNE)
+    def of_batch(epochs: tf.Tensor, indices: tf.Tensor, there: tf.Tensor) -> Record:
+        return {**records(indices[:there]), "epoch": epochs[:there]}
+
+    steps = order.steps(size)
+    numbers = tf.data.Dataset.range(tf.int64.max if steps < 0 else -(-steps // batches))
+    blocks = _first_epoch(order).flat_map(lambda epoch: numbers.map(lambda number: block(epoch, number)))
+    indices = blocks.unbatch().take(steps)
+    return indices.map(of_batch, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _stream(source: Source, order: Order, pair: tuple[int, int]) -> tf.data.Dataset:
+def _stream(source: Source, order: Order, pool: bool) -> tf.data.Dataset:
     assert source.stream is not None
-    stream = source.stream()
+    stream = source.stream().map(ragged_features)
+    if stream.cardinality() == tf.data.INFINITE_CARDINALITY:
+        raise ValueError(
+            f"source: must come to an end, for an epoch is one pass over it, {source.name} does not; "
+            "leave out its repeat() and ask for epochs=None"
+        )
 
     def of_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        records = stream
-        if order.shuffle:
-            seed = tf.cast(epoch_seed(pair, epoch)[0], tf.int64)
-            # The pair holds the global seed already, and `shuffle` takes no tensor beside a global seed of 0;
-            # this unsets it in the graph of this function alone.
-            tf.compat.v1.set_random_seed(None)
-            records = records.shuffle(order.buffer, seed=seed, reshuffle_each_iteration=False)
+        records = _shuffled(stream, order, epoch) if order.shuffle else stream
         return records.map(lambda record: {**record, "epoch": epoch})
 
-    # The seed generator inside `shuffle` counts as state that cannot be saved, but with a seed of its own
-    # and no reshuffling it holds none.
-    options = tf.data.Options()
-    options.experimental_external_state_policy = tf.data.experimental.ExternalStatePolicy.IGNORE
-    records = _epochs(order).flat_map(of_epoch).with_options(options)
-    if order.hosts > 1:
-        records = records.shard(order.hosts, order.host)
-    return records.skip(order.start // order.hosts)
+    def of_host(batch: Record) -> Record:
+        places = tf.range(order.host, tf.shape(batch["id"])[0], order.hosts)
+        part = tf.nest.map_structure(lambda feature: tf.gather(feature, places), batch)
+        return {**part, "pool": batch} if pool else part
+
+    count = 1 if order.only is not None else tf.int64.max if order.epochs is None else order.epochs
+    epochs = _first_epoch(order).flat_map(lambda first: tf.data.Dataset.range(count).map(lambda n: first + n))
+    batches = epochs.flat_map(of_epoch).ragged_batch(order.batch_size, drop_remainder=order.drop_remainder)
+    batches = batches.skip(order.start)
+    return batches.map(of_host) if pool or order.hosts > 1 else batches
 
 
-def _epochs(order: Order) -> tf.data.Dataset:
-    """The epochs of a run, int64[]."""
-    only = order.only
-    if only is None:
-        return tf.data.Dataset.range(tf.int64.max if order.epochs is None else order.epochs)
+def _shuffled(records: tf.data.Dataset, order: Order, epoch: tf.Tensor) -> tf.data.Dataset:
+    """Records through a shuffle buffer that is seeded with words 0 to 3 of the epoch's key.
+
+    `Dataset.shuffle` would take 64 bits of them, and the global seed with them.
+    """
+    words = tf.random.stateless_uniform(
+        [2], _epoch_key(order.pair, epoch), None, None, tf.int64, alg="philox"
+    )
+    flat = tf.nest.flatten(records.element_spec)
+    dense = [spec if isinstance(spec, tf.TensorSpec) else tf.TensorSpec(None, tf.variant) for spec in flat]
+    variant = tf.raw_ops.ShuffleDataset(
+        input_dataset=tf.data.experimental.to_variant(records),
+        buffer_size=tf.constant(order.buffer, tf.int64),
+        seed=words[0],
+        seed2=words[1],
+        output_types=[spec.dtype for spec in dense],
+        output_shapes=[spec.shape for spec in dense],
+        reshuffle_each_iteration=False,
+    )
+    return tf.data.experimental.from_variant(variant, records.element_spec)
+
+
+def _first_epoch(order: Order) -> tf.data.Dataset:
+    """The epoch that a run begins with, int64[], asked for whenever an iteration begins."""
+    only = 0 if order.only is None else order.only
     asked = only if callable(only) else lambda: tf.constant(only, tf.int64)
     return tf.data.Dataset.from_tensors(0).map(lambda _: tf.ensure_shape(asked(), []))

@@ -100,9 +100,9 @@ class Reader:
             padded.append(tf.ensure_shape(whole, [most, *argument.shape[1:]]))
         return Plan(*(part[:count] for part in self._traced.plan(*padded)))
 
-    def plan_one(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor) -> Plan:
+    def plan_one(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor, *, most: int = 1) -> Plan:
         """The plan of one image, without the dimension N."""
-        return Plan(*(part[0] for part in self._plans_of_one(contents, id_, epoch, 1)))
+        return Plan(*(part[0] for part in self._plans_of_one(contents, id_, epoch, most)))
 
     def _plans_of_one(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor, most: int) -> Plan:
         facts = self.facts(contents)
@@ -112,6 +112,11 @@ class Reader:
     def pixels(self) -> Callable[[tf.Tensor, Plan], tf.Tensor]:
         """Decodes and renders one image, [height, width, channels], by its plan; a `tf.function`."""
         return self._traced.pixels
+
+    @property
+    def rules(self) -> list[str]:
+        """What `Plan.refusal` counts: the rules that images must keep; the first is of the format."""
+        return [*rules(self._kind[2]), *self.aug.program.rules]
 
     def decoded(self, contents: tf.Tensor, plan: Plan) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """What `render` takes: the part of one image that is read, [h, w, channels], map and borders."""

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 import augrng as ar
+from pipelines.tfrecord import read_files
 
 Record = dict[str, tf.Tensor]
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".dib", ".webp")
@@ -138,6 +139,19 @@ class Source:
         return indices.map(self.records, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
 
 
+def ragged_features(record: Record) -> Record:
+    """The record with its sparse features as what `tf.data` can batch: vectors, or ragged from rank 2 on."""
+
+    def converted(feature: Any) -> Any:
+        if not isinstance(feature, tf.SparseTensor):
+            return feature
+        if feature.shape.rank == 1:  # a feature that varies in length leaves no place out
+            return feature.values
+        return tf.RaggedTensor.from_sparse(feature)
+
+    return {name: converted(feature) for name, feature in record.items()}
+
+
 def duplicate_ids(source: Source) -> dict[int, int]:
     """The ids that stand for more than one record, and how many; reads the whole source."""
     ids, counts = np.unique(source.ids(), return_counts=True)
@@ -154,6 +168,9 @@ def from_tfrecords(
     size: int | None = None,
 ) -> Source:
     """TFRecord files of `tf.train.Example`, as a stream in the order of the sorted file names.
+
+    A record has "path" beside its features, unless one of them is called so: its file and its number there,
+    "data/part-1.tfrecord[17]". A corrupt file stops the run with its name.
 
     Args:
       files: a glob pattern, or a list of paths.
@@ -179,12 +196,12 @@ def from_tfrecords(
         if name not in features:
             raise ValueError(f"features: must describe {name!r}, got {sorted(features)}")
 
-    def parse(example: tf.Tensor) -> Record:
+    def parse(place: tf.Tensor, example: tf.Tensor) -> Record:
         parsed = tf.io.parse_single_example(example, dict(features))
-        return with_id({**parsed, "image": parsed[image]}, id)
+        return with_id({"path": place, **parsed, "image": parsed[image]}, id)
 
     def stream() -> tf.data.Dataset:
-        records = tf.data.TFRecordDataset(paths, compression_type=compression)
+        records = read_files(paths, compression)
         return records.map(parse, num_parallel_calls=tf.data.AUTOTUNE)
 
     return Source(f"tfrecords {paths[0]} ({len(paths)} files)", size, stream=stream)
