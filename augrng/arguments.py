@@ -12,6 +12,8 @@ IMAGE_DTYPES = (
     *(tf.float16, tf.bfloat16, tf.float32, tf.float64),
 )
 
+_SIDE = 16  # so many channels of an image of 1, 3 or 4 rows are taken for its width
+
 
 def integers(value: Any, name: str) -> tf.Tensor:
     """Returns `value` as int64; uint64 keeps its 64 bits.
@@ -81,7 +83,8 @@ def images(value: Any, name: str = "images") -> tf.Tensor:
 
     Raises:
       TypeError: if the dtype is none of integers, bool, float16, bfloat16, float32, float64.
-      ValueError: if the rank is not 3 or 4, or the number of channels is unknown or 0.
+      ValueError: if the rank is not 3 or 4, the number of channels is unknown or 0, or the channels seem to
+        come first.
     """
     value = pixels(value, name)
     if value.dtype not in IMAGE_DTYPES:
@@ -94,6 +97,11 @@ def images(value: Any, name: str = "images") -> tf.Tensor:
         )
     if not value.shape[-1]:
         raise ValueError(f"{name}: must have channels, as many as known when traced, got shape {value.shape}")
+    if value.shape[-3] in (1, 3, 4) and min(value.shape[-2] or 0, value.shape[-1]) >= _SIDE:
+        raise ValueError(
+            f"{name}: must have the channels last, [H, W, C], got shape {value.shape}, where they seem to "
+            f"come first; move them with tf.transpose (or make an image of {value.shape[-3]} rows higher)"
+        )
     return value
 
 

@@ -151,8 +151,14 @@ class Renderer:
 
 
 def compiled(function: Callable) -> Callable:
-    """`function` as one XLA program, compiled once for each set of shapes."""
-    return tf.function(function, jit_compile=True, reduce_retracing=True, autograph=False)
+    """`function` as one XLA program, compiled once for each set of shapes.
+
+    A recipe is a function of its own, and TensorFlow takes a few of one name for one that is traced again and
+    again; it warns of that unless it is told.
+    """
+    program = tf.function(function, jit_compile=True, reduce_retracing=True, autograph=False)
+    program._omit_frequent_tracing_warning = True
+    return program
 
 
 @functools.lru_cache(maxsize=256)

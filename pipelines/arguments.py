@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 import augrng as ar
-from augrng.output import OUTPUTS, Output
+from augrng.output import Output
 from augrng.transforms import Transform
 from pipelines.sources import Source
 
@@ -49,7 +49,7 @@ def checked(
             integer(value, name, _OR_NONE.get(name, ""))
     if skipped is not None:
         writable(skipped, "skipped")
-    return output_of(output)
+    return Output.of(output)
 
 
 def integer(value: Any, name: str, otherwise: str = "") -> int:
@@ -58,19 +58,6 @@ def integer(value: Any, name: str, otherwise: str = "") -> int:
         do = f"; pass {int(value)}" if isinstance(value, float) and value.is_integer() else ""
         raise TypeError(f"{name}: must be an integer{otherwise}, got {described(value)}{do}")
     return int(value)
-
-
-def output_of(output: Any) -> Output:
-    """The output that is meant: an `Output`, or "same" or "unit" for one without mean and std."""
-    if isinstance(output, str):
-        if output not in OUTPUTS:
-            raise ValueError(f"output: must be one of {OUTPUTS}, or an augrng.output.Output, got {output!r}")
-        return Output(output)
-    if not isinstance(output, Output):
-        raise TypeError(
-            f"output: must be one of {OUTPUTS}, or an augrng.output.Output, got {described(output)}"
-        )
-    return output
 
 
 def writable(path: str | Path, name: str) -> None:

@@ -23,6 +23,7 @@ import tensorflow as tf
 
 import augrng as ar
 from augrng import reduce
+from augrng.render import compiled
 from pipelines.decode import MAX_PIXELS, RATIOS, decode_cells, decode_stored, require, upright
 from pipelines.formats import check_kind
 from pipelines.guard import each
@@ -137,7 +138,7 @@ def _traced(aug: ar.Compose, partial: bool, channels: int, dtype: str, max_pixel
 
     planned = functools.partial(plan, aug, partial, max_pixels)
     return _Traced(
-        plan=tf.function(planned, jit_compile=True, autograph=False),
+        plan=compiled(planned),
         pixels=tf.function(pixels, autograph=False),
     )
 

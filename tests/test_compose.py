@@ -164,6 +164,8 @@ MISTAKES = {
     "names": (lambda: FLIP(np.zeros([8, 8, 3]), "a.png", epoch=3), "ids: must hold integers, got .*string_ids makes ids"),
     "several sizes": (lambda: FLIP([np.zeros([8, 8, 3]), np.zeros([8, 9, 3])], [1, 2], 0), r"images of one size, got shapes \(8, 8, 3\), \(8, 9, 3\); augment one by one"),
     "ragged": (lambda: FLIP(tf.ragged.constant([[[[1]]], [[[1], [2]]]]), [1, 2], 0), "images of one size, got a ragged tensor"),
+    "channels first": (lambda: FLIP(np.zeros([2, 3, 64, 48], np.uint8), np.arange(2), 0), r"images: must have the channels last, \[H, W, C\], got shape \(2, 3, 64, 48\)"),
+    "one with channels first": (lambda: FLIP(np.zeros([1, 28, 28], np.uint8), 1, 0), "channels last"),
     "grey": (lambda: FLIP(np.zeros([5, 28, 3], np.uint8), np.arange(5), 0), r"add the axis of channels: images\[\.\.\., None\]"),
 }  # fmt: skip
 FLIP = ar.Compose([ar.RandomFlip()], seed=1)
@@ -174,6 +176,19 @@ def test_a_mistake_is_named(mistake):
     call, message = MISTAKES[mistake]
     with pytest.raises((TypeError, ValueError), match=message):
         call()
+
+
+def test_many_recipes_and_sizes_bring_no_warning_of_retracing(caplog):
+    """TensorFlow counts what is traced by where it was written, so recipes count as one another."""
+    for size in range(3, 13):
+        aug = ar.Compose([ar.CenterCrop(size, size)], seed=1)
+        aug(np.zeros([size, size + 1, 1], np.uint8), 1, 0)
+    assert "retracing" not in caplog.text
+
+
+def test_images_of_few_rows_or_many_channels_are_none_with_channels_first():
+    assert FLIP(np.zeros([3, 64, 8], np.uint8), 1, 0).shape == (3, 64, 8)
+    assert FLIP(np.zeros([5, 64, 200], np.uint8), 1, 0).shape == (5, 64, 200)
 
 
 def test_a_name_makes_the_stream():
