@@ -143,7 +143,7 @@ def _brought_inside(index: tf.Tensor, size: tf.Tensor, fill_mode: str) -> tf.Ten
     if fill_mode == "reflect":
         index = tf.math.floormod(index, 2 * size)
         return tf.minimum(index, 2 * size - 1 - index)
-    return tf.clip_by_value(index, 0, size - 1)
+    return tf.maximum(tf.minimum(index, size - 1), 0)
 
 
 def _to_position(x: tf.Tensor) -> tf.Tensor:
