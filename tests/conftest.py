@@ -1,4 +1,6 @@
+import gc
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,13 @@ import pytest
 import tensorflow as tf
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_collection_finish():
+    """What is there by now stays: the collector need not look at TensorFlow's modules again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 @pytest.fixture(autouse=True)
@@ -54,9 +63,33 @@ def python():
 SLOW = ["test_training", "test_resume", "test_scripts", "test_read"]  # files that take minutes; begun first
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: item.path.stem not in SLOW)  # a worker takes a file after the other
+    """A worker takes a group after the other: a test marked slow, or the rest of a file."""
+    items.sort(key=lambda item: ("slow" not in item.keywords, item.path.stem not in SLOW))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(item.nodeid if "slow" in item.keywords else item.path.stem))
     if not tf.config.list_physical_devices("GPU"):
         for item in items:
             if "gpu" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason="TensorFlow sees no GPU on this machine"))
+
+
+PEAKS = {}  # process -> its largest resident size, MB
+
+
+def pytest_sessionfinish(session):
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+    output = getattr(session.config, "workeroutput", PEAKS)
+    output["main" if output is PEAKS else "peak"] = round(peak)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    PEAKS[node.gateway.id] = getattr(node, "workeroutput", {}).get("peak", "an unknown number of")
+
+
+def pytest_terminal_summary(terminalreporter):
+    terminalreporter.section("largest resident size")
+    for process, peak in sorted(PEAKS.items()):
+        terminalreporter.line(f"{process}: {peak} MB")
