@@ -26,6 +26,7 @@ MAX_LEVEL = 14  # of the longest side
 _SWITCH = 0.8
 _BITS = 16  # fraction bits of a step: two of the longest side then multiply to below 2**62
 _LONGEST = 1 << 30
+_BAND = 64  # rows that are reduced at once, or as many as a cell has
 _THRESHOLDS = [round(_SWITCH * 2**level * 2**_BITS) for level in range(1, MAX_LEVEL + 1)]
 
 
@@ -127,8 +128,9 @@ def offsets(sizes: tf.Tensor, levels: tf.Tensor, among: Range) -> tf.Tensor:
 def build(images: tf.Tensor, among: Range) -> tf.Tensor:
     """The levels of [B, H, W, C] of known size, one after the other: [B, cells, C] of the same dtype."""
     batch, (height, width), channels = tf.shape(images)[0], images.shape[1:3], images.shape[3]
-    down = [_covering(side, 2**level) for side, level in zip((height, width), among.high, strict=True)]
-    rows = tf.cast(_extended(images, down), _exact(images.dtype))
+    for axis, side in ((1, height), (2, width)):
+        images = _extended(images, _covering(side, 2 ** among.high[axis - 1]), axis)
+    rows = tf.cast(images, _exact(images.dtype))
     parts = []
     for y in range(among.high[0] + 1):
         rows = rows if y == 0 else rows[:, 0::2] + rows[:, 1::2]
@@ -144,33 +146,54 @@ def build(images: tf.Tensor, among: Range) -> tf.Tensor:
 def pick(image: tf.Tensor, levels: tf.Tensor) -> tf.Tensor:
     """The cells of one image [H, W, C] of any size, as an image. Integers are those of `build`.
 
-    Where XLA does not compile it, sums over reshaped axes take a tenth of what sums of slices take.
+    Made band by band, so that sums take little memory beside the image. Where XLA does not compile it, sums
+    over reshaped axes take a tenth of what sums of slices take.
     """
+    channels = image.shape[-1]
 
     def reduced() -> tf.Tensor:
-        counts = tf.bitwise.left_shift(tf.constant([1, 1]), tf.cast(levels, tf.int32))
-        padded = tf.unstack(_covering(tf.shape(image)[:2], counts))
-        sums = tf.cast(_extended(image[None], padded)[0], _exact(image.dtype))
-        rows, columns = tf.unstack(tf.stack(padded) // counts)
-        sums = tf.reduce_sum(tf.reshape(sums, [rows, counts[0], padded[1] * image.shape[-1]]), 1)
-        sums = tf.reduce_sum(tf.reshape(sums, [rows, columns, counts[1], image.shape[-1]]), 2)
-        return _mean(sums, tf.reduce_sum(levels), image.dtype)
+        down, across = tf.unstack(tf.bitwise.left_shift([1, 1], tf.cast(levels, tf.int32)))
+        height, width = tf.unstack(tf.shape(image)[:2])
+        rows = _covering(height, down) // down
+        in_band = tf.maximum(_BAND // down, 1)
+
+        def band(number: tf.Tensor) -> tf.Tensor:
+            first = number * in_band
+            count = tf.minimum(in_band, rows - first)
+            places = tf.range(first * down, (first + count) * down)
+            part = _extended(tf.gather(image, _mirrored(places, height)), _covering(width, across), axis=1)
+            sums = tf.reshape(tf.cast(part, _exact(image.dtype)), [count, down, -1])
+            sums = tf.reshape(tf.reduce_sum(sums, 1), [count, -1, across, channels])
+            return _mean(tf.reduce_sum(sums, 2), tf.reduce_sum(levels), image.dtype)
+
+        bands = _covering(rows, in_band) // in_band
+        cells = tf.TensorArray(image.dtype, bands, infer_shape=False, element_shape=[None, None, channels])
+        _, cells = tf.while_loop(
+            lambda number, _: number < bands,
+            lambda number, cells: (number + 1, cells.write(number, band(number))),
+            (tf.constant(0), cells),
+            parallel_iterations=1,
+        )
+        return cells.concat()
 
     picked = tf.cond(tf.reduce_any(levels > 0), reduced, lambda: image)
-    picked.set_shape([None, None, image.shape[-1]])
+    picked.set_shape([None, None, channels])
     return picked
 
 
-def _extended(images: tf.Tensor, sides: list) -> tf.Tensor:
-    """Images [B, H, W, C] with what lies at the bottom and right mirrored there, up to these sides."""
-    for axis, side in enumerate(sides, start=1):
-        if images.shape[axis] is not None and images.shape[axis] == side:
-            continue
-        count = tf.shape(images)[axis]
-        place = tf.math.floormod(tf.range(count, tf.cast(side, tf.int32)), 2 * count)
-        beyond = tf.gather(images, tf.minimum(place, 2 * count - 1 - place), axis=axis)
-        images = tf.concat([images, beyond], axis)
-    return images
+def _extended(images: tf.Tensor, side: Any, axis: int) -> tf.Tensor:
+    """Images with what lies at the end of an axis mirrored there, up to this side."""
+    if images.shape[axis] is not None and images.shape[axis] == side:
+        return images
+    count = tf.shape(images)[axis]
+    places = tf.range(count, tf.cast(side, tf.int32))
+    return tf.concat([images, tf.gather(images, _mirrored(places, count), axis=axis)], axis)
+
+
+def _mirrored(place: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    """The place among `count` that is read for one that may lie beyond."""
+    place = tf.math.floormod(place, 2 * count)
+    return tf.minimum(place, 2 * count - 1 - place)
 
 
 def _covering(side: Any, count: Any) -> Any:
