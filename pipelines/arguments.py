@@ -17,6 +17,8 @@ from augrng.output import OUTPUTS, Output
 from augrng.transforms import Transform
 from pipelines.sources import Source
 
+_NONE = {"epochs": " or None for no end", "channels": " or None for what the source says"}
+
 
 def checked(
     source: Any, aug: Any, output: Any, *, skipped: str | Path | None = None, **integers: Any
@@ -28,7 +30,7 @@ def checked(
       aug: must be a `Compose`.
       output: an `Output`, or the name of one of its ranges.
       skipped: a file that can be written, or None.
-      integers: by their names; `epochs` may be None.
+      integers: by their names; `epochs` and `channels` may be None.
 
     Returns:
       The output.
@@ -43,8 +45,8 @@ def checked(
     if not isinstance(aug, ar.Compose):
         raise TypeError(f"aug: must be an augrng.Compose, got {described(aug)}; {_recipe_of(aug)}")
     for name, value in integers.items():
-        if not (name == "epochs" and value is None):
-            integer(value, name, " or None for no end" if name == "epochs" else "")
+        if value is not None or name not in _NONE:
+            integer(value, name, _NONE.get(name, ""))
     if skipped is not None:
         writable(skipped, "skipped")
     return output_of(output)
