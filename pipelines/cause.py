@@ -14,8 +14,12 @@ from pipelines.sources import Record, Source
 _FORMATS = ("", "JPEG", "PNG", "GIF", "BMP", "WebP")  # by `header`'s codes
 
 
-def cause_of(source: Source, reader: Reader, rows: int) -> Callable[[Record], tf.Tensor]:
-    """What says of a record that cannot be read through a recipe why, as a string; never fails."""
+def cause_of(source: Source, reader: Reader, rows: int) -> Callable[[Record], tf.data.Dataset]:
+    """What says of a record that cannot be read through a recipe why, as a dataset of one string.
+
+    (To take an element out of a dataset inside of another counts as state, and would keep iterators from
+    being saved.)
+    """
 
     def of_plan(record: Record) -> tf.Tensor:
         plan = reader.plan_one(record["image"], record["id"], record["epoch"], most=rows)
@@ -28,11 +32,11 @@ def cause_of(source: Source, reader: Reader, rows: int) -> Callable[[Record], tf
         text = tf.where(tf.equal(plan.refusal, 0), text, tf.strings.join([text, claim]))
         return tf.where(tf.equal(tf.strings.length(record["image"]), 0), "it is empty", text)
 
-    def cause(record: Record) -> tf.Tensor:
+    def cause(record: Record) -> tf.data.Dataset:
         loaded = tf.data.Dataset.from_tensors(record).map(source.load).ignore_errors()
         texts = loaded.map(of_plan).ignore_errors()
         texts = texts.concatenate(loaded.map(lambda _: "its JPEG header is truncated or corrupt"))
         unread = "its file cannot be read: it is not there, is no file, or may not be read"
-        return texts.concatenate(tf.data.Dataset.from_tensors(unread)).take(1).get_single_element()
+        return texts.concatenate(tf.data.Dataset.from_tensors(unread)).take(1)
 
     return cause

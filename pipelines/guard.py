@@ -1,10 +1,9 @@
 """Works on batches of records such that one that fails stops the run by name, is replaced, or leaves a gap.
 
 TensorFlow's error of a failing map does not say which example it was, and `ignore_errors` leaves examples
-out without a word. So a batch is worked on as a whole, and if that fails, again one by one: numbered, so
-that a gap in the numbers tells which failed, and of those the cause is looked for. A batch stays a batch
-whatever fails in it, even if nothing is left. Errors of the records themselves (a corrupt TFRecord) are not
-touched, and always stop the run.
+out without a word. So a batch is worked on as a whole, and if that fails, again one by one, and of what fails
+the cause is looked for. A batch stays a batch whatever fails in it, even if nothing is left. Errors of the
+records themselves (a corrupt TFRecord) are not touched, and always stop the run.
 """
 
 import dataclasses
@@ -12,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -30,12 +29,12 @@ class Work:
       together: makes a batch of results of a batch of records, or fails if one record fails; None to go one
         by one always, which may make results of several shapes.
       alone: makes one record's result; the same for each as `together`.
-      cause: says of a record for which `alone` fails why, as a string; never fails.
+      cause: says of a record for which `alone` fails why, as a dataset of one string; never fails.
     """
 
     together: Callable[[Any], Any] | None
     alone: Callable[[Any], Any]
-    cause: Callable[[Any], tf.Tensor]
+    cause: Callable[[Any], tf.data.Dataset]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,68 +146,83 @@ def _one_by_one(batch: Any, records: Any, work: Work, on_error: OnError) -> tf.d
     """One batch of the results of those records that do not fail, or of what stands in for them."""
     count = tf.size(records["id"], tf.int64)
 
-    def tries(number: tf.Tensor) -> tf.data.Dataset:
-        tried = tf.data.Dataset.from_tensors(row(records, number))
-        if on_error.substitutes is not None:
-            tried = tried.concatenate(on_error.substitutes(batch, number))
-        results = tried.enumerate().map(lambda attempt, record: (number, attempt, work.alone(record)))
-        return results.ignore_errors(log_warning=True).take(1)
+    def first(number: tf.Tensor) -> tf.data.Dataset:
+        def alone(number: tf.Tensor) -> _Tried:
+            return _Tried(number, tf.constant(True), "", work.alone(row(records, number)))
 
-    found = tf.data.Dataset.range(count).flat_map(tries)
-    # The end mark shows a gap before it, and makes a batch where nothing is left.
-    checked = _checked(_with_end(found, count), records, work.cause, on_error)
-    return checked.ragged_batch(count + 1).map(_without_end)
+        return tf.data.Dataset.from_tensors(number).map(alone).ignore_errors(log_warning=True)
+
+    spec = first(count).element_spec.result
+
+    def instead(number: tf.Tensor, why: tf.Tensor) -> tf.data.Dataset:
+        nothing = tf.data.Dataset.from_tensors(_Tried(number, tf.constant(False), why, _empty(spec)))
+        if on_error.substitutes is None:
+            return nothing
+        tried = on_error.substitutes(batch, number)
+        results = tried.map(lambda record: _Tried(number, tf.constant(True), why, work.alone(record)))
+        return results.ignore_errors(log_warning=True).concatenate(nothing).take(1)
+
+    def found(number: tf.Tensor) -> tf.data.Dataset:
+        causes = work.cause(row(records, number))
+        others = causes.flat_map(lambda why: instead(number, why))
+        return first(number).concatenate(others).take(1)
+
+    end = tf.data.Dataset.from_tensors(_Tried(count, tf.constant(False), "", _empty(spec)))
+    tried = tf.data.Dataset.range(count).flat_map(found)
+    noted = tried.map(lambda tried: _noted(tried, records, on_error))
+    # With the end there is a batch even where nothing is left.
+    return (
+        noted.concatenate(end.map(lambda tried: (tried.good, tried.result)))
+        .ragged_batch(count + 1)
+        .map(_kept)
+    )
+
+
+class _Tried(NamedTuple):
+    """What came of a record.
+
+    Attributes:
+      number: its place in the batch, int64[].
+      good: whether there is a result, of it or of another one in its place.
+      why: the cause for which it is broken; empty if it is not.
+      result: of the work.
+    """
+
+    number: Any
+    good: Any
+    why: Any
+    result: Any
 
 
 @tf.autograph.experimental.do_not_convert  # nothing there to convert; looking takes 0.1 s and more
-def _checked(
-    found: tf.data.Dataset, records: Any, cause: Callable[[Any], tf.Tensor], on_error: OnError
-) -> tf.data.Dataset:
-    """The results; what is missing, or was replaced, stops the run or is written down."""
+def _noted(tried: _Tried, records: Any, on_error: OnError) -> tuple[tf.Tensor, Any]:
+    """Whether there is a result, and the result; a broken record stops the run, or is written down."""
     to_stderr = on_error.file is None
     stream = sys.stderr if to_stderr else "file://" + os.path.abspath(str(on_error.file))
-    replaces = on_error.mode == "replace"
 
-    def report(numbers: tf.Tensor) -> tf.Tensor:
-        def line(number: tf.Tensor) -> tf.Tensor:
-            record = row(records, number)
-            parts = [tf.strings.as_string(record["id"]), place(record), cause(record)]
-            return tf.strings.join(["skipped example " * to_stderr, tf.strings.join(parts, "\t"), "\n"])
+    def parts() -> list[tf.Tensor]:
+        record = row(records, tried.number)
+        return [tf.strings.as_string(record["id"]), place(record), tried.why]
 
-        spec = tf.TensorSpec([], tf.string)
-        lines = tf.strings.reduce_join(tf.map_fn(line, numbers, fn_output_signature=spec))
-        return tf.print(lines, output_stream=stream, end="")
+    def report() -> tf.Operation:
+        line = tf.strings.join(["skipped example " * to_stderr, tf.strings.join(parts(), "\t"), "\n"])
+        return tf.print(line, output_stream=stream, end="")
 
-    def reason(numbers: tf.Tensor) -> tf.Tensor:
-        record = row(records, numbers[0])
-        name = ["the example with id ", tf.strings.as_string(record["id"]), " (", place(record), ")"]
-        rest = "; nor can any of those that were drawn in its place" if replaces else ""
-        return tf.strings.join([*name, " cannot be used: ", cause(record), rest])
+    def reason() -> tf.Tensor:
+        id_, where, why = parts()
+        rest = "; nor can any of those that were drawn in its place" if on_error.mode == "replace" else ""
+        return tf.strings.join(["the example with id ", id_, " (", where, ") cannot be used: ", why, rest])
 
-    def checked(expected: tf.Tensor, element: tuple[tf.Tensor, tf.Tensor, Any]) -> tuple[tf.Tensor, Any]:
-        number, attempt, result = element
-        missing = tf.range(expected, number)
-        stops = (tf.size(missing) > 0) & (on_error.mode != "skip")
-        message = tf.cond(stops, lambda: reason(missing), lambda: tf.constant(""))
-        written = [tf.debugging.Assert(~stops, [message])]
-        if on_error.mode != "raise":
-            noted = tf.range(number, number + tf.cast(attempt > 0, tf.int64)) if replaces else missing
-            written += [tf.cond(tf.size(noted) > 0, lambda: report(noted), tf.no_op)]
-        with tf.control_dependencies(written):
-            return number + 1, tf.nest.map_structure(tf.identity, result)
-
-    return found.scan(tf.constant(0, tf.int64), checked)
+    stops = ~tried.good & (on_error.mode != "skip")
+    checks = [tf.debugging.Assert(~stops, [tf.cond(stops, reason, lambda: tf.constant(""))])]
+    if on_error.mode != "raise":
+        checks.append(tf.cond((tried.why != "") & ~stops, report, tf.no_op))
+    with tf.control_dependencies(checks):
+        return tf.identity(tried.good), tf.nest.map_structure(tf.identity, tried.result)
 
 
-def place(record: Any) -> tf.Tensor:
-    """Where a record lies, as one line of text: its "path" or "tfds_id", "" if it has neither."""
-    text = next((record[name] for name in ("path", "tfds_id") if name in record), tf.constant(""))
-    text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8")  # errors must be UTF-8
-    return tf.strings.regex_replace(text, "[\\t\\r\\n]", " ")
-
-
-def _with_end(found: tf.data.Dataset, count: tf.Tensor) -> tf.data.Dataset:
-    """What was found, and an end mark of the same structure with the number `count`."""
+def _empty(spec: Any) -> Any:
+    """What has the structure and the known sides of a result, and nothing in it."""
 
     def empty(feature: Any) -> Any:
         shape = [side or 0 for side in feature.shape]
@@ -218,11 +232,17 @@ def _with_end(found: tf.data.Dataset, count: tf.Tensor) -> tf.data.Dataset:
             )
         return tf.zeros(shape, feature.dtype)
 
-    _, attempt, spec = found.element_spec
-    end = tf.data.Dataset.from_tensors(count)
-    empties = lambda number: (number, empty(attempt), tf.nest.map_structure(empty, spec))  # noqa: E731
-    return found.concatenate(end.map(empties))
+    return tf.nest.map_structure(empty, spec)
 
 
-def _without_end(batch: Any) -> Any:
-    return tf.nest.map_structure(lambda part: part[:-1], batch)
+def _kept(good: tf.Tensor, results: Any) -> Any:
+    """The rows of a batch that are results."""
+    places = tf.where(good)[:, 0]
+    return tf.nest.map_structure(lambda part: tf.gather(part, places), results)
+
+
+def place(record: Any) -> tf.Tensor:
+    """Where a record lies, as one line of text: its "path" or "tfds_id", "" if it has neither."""
+    text = next((record[name] for name in ("path", "tfds_id") if name in record), tf.constant(""))
+    text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8")  # errors must be UTF-8
+    return tf.strings.regex_replace(text, "[\\t\\r\\n]", " ")
