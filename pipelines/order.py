@@ -194,7 +194,7 @@ def _stream(source: Source, order: Order, pool: bool) -> tf.data.Dataset:
         return records.map(lambda record: {**record, "epoch": epoch})
 
     def of_host(batch: Record) -> Record:
-        places = tf.range(order.host, tf.shape(batch["id"])[0], order.hosts)
+        places = tf.range(tf.shape(batch["id"])[0])[order.host :: order.hosts]
         part = tf.nest.map_structure(lambda feature: tf.gather(feature, places), batch)
         return {**part, "pool": batch} if pool else part
 

@@ -42,7 +42,7 @@ def read_files(paths: Sequence[str], compression: str = "") -> tf.data.Dataset:
             message = [path, " is corrupt or cut off: record ", at, " cannot be read"]
             good = ~is_end | (whole & (read >= size))
             with tf.control_dependencies([tf.debugging.Assert(good, [tf.strings.join(message)])]):
-                read += _FRAME + tf.strings.length(record, out_type=tf.int64)
+                read += _FRAME + tf.cast(tf.strings.length(record), tf.int64)
             return (number + 1, read), (tf.strings.join([path, "[", at, "]"]), record, is_end)
 
         marked = readable.concatenate(end).scan(start, placed)

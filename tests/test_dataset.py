@@ -274,9 +274,7 @@ def test_bad_arguments_are_refused(options, message):
         pl.make_dataset(arrays(), AUG, **{"batch_size": 8, **options})
 
 
-def test_a_start_between_hosts_and_an_empty_source_are_refused():
-    with pytest.raises(ValueError, match="start: must be a multiple of hosts=2"):
-        Order(start=3, hosts=2)
+def test_an_empty_source_is_refused():
     with pytest.raises(ValueError, match="source: must hold at least one record"):
         ordered(pl.from_arrays(IMAGES[:0]), Order())
 

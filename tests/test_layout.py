@@ -103,6 +103,14 @@ def test_only_the_folders_of_the_layout():
     assert tracked - made == {"augrng", "pipelines", "scripts", "tests"}
 
 
+@pytest.mark.parametrize("folder", ["augrng", "pipelines"])
+def test_the_picture_in_the_readme_names_each_module(folder):
+    picture = (ROOT / "README.md").read_text().split("## Layout")[1]
+    named = {line.split()[0] for line in picture.splitlines() if line.startswith("      ")}
+    there = {path.name for path in (ROOT / folder).glob("*.py") if path.name[0] != "_"}
+    assert there <= named
+
+
 PUBLIC = {name: getattr(ar, name) for name in dir(ar) if callable(getattr(ar, name)) and name[0] != "_"}
 
 
