@@ -170,10 +170,11 @@ def doubled(record):
         return {**record, "twice": 2 * record["id"]}
 
 
-WORKS = {
-    "together": Work(doubled, doubled, lambda record: tf.constant("it is bad")),
-    "one by one": Work(None, doubled, lambda record: tf.constant("it is bad")),
-}
+def why(record):
+    return tf.data.Dataset.from_tensors("it is bad")
+
+
+WORKS = {"together": Work(doubled, doubled, why), "one by one": Work(None, doubled, why)}
 
 
 def minded(source, order, mode, file=None, work="together"):
