@@ -85,13 +85,20 @@ def steps(maps: tf.Tensor) -> tf.Tensor:
     return area[:, None] // tf.maximum(lengths, 1)
 
 
-def levels(maps: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
-    """The coarsest levels that leave about the output's resolution, for images of sizes int64[B, 2].
+def levels(maps: tf.Tensor, sizes: tf.Tensor | None = None) -> tf.Tensor:
+    """The coarsest levels that leave about the output's resolution.
+
+    Args:
+      maps: int64[B, 2, 3].
+      sizes: int64[B, 2] of the images; no cell is longer than what covers a side. Left out where `Range.clip`
+        sees to that.
 
     Returns:
       int64[B, 2] in [0, 14].
     """
     reached = steps(maps)[..., None] >= tf.constant(_THRESHOLDS, tf.int64)
+    if sizes is None:
+        return tf.reduce_sum(tf.cast(reached, tf.int64), -1)
     halved = sizes[..., None] > tf.constant([1 << level for level in range(MAX_LEVEL)], tf.int64)
     return tf.reduce_sum(tf.cast(reached & halved, tf.int64), -1)
 

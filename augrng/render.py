@@ -169,7 +169,7 @@ def _compiled_batch(sampling: Sampling, among: reduce.Range | None, shape: tuple
         if among is None:
             pixels = tf.reshape(images, [-1, shape[0] * shape[1], shape[2]])
             return warp(pixels, sizes, maps, height, width, sampling)
-        levels = among.clip(reduce.levels(maps, sizes))
+        levels = among.clip(reduce.levels(maps))
         return warp(
             reduce.build(images, among),
             reduce.cells(sizes, levels),

@@ -84,7 +84,7 @@ def test_what_compose_refuses_is_refused():
     with pytest.raises(ValueError, match=r"RandomCrop.*\(8, 8\)"):
         stablehlo(cases.compose("random_crop"), [2, 8, 8, 3])
     with pytest.raises(TypeError, match="images: dtype must be one of"):
-        stablehlo(cases.compose("random_crop"), [2, 24, 20, 3], dtype=tf.int32)
+        stablehlo(cases.compose("random_crop"), [2, 24, 20, 3], dtype=tf.complex64)
 
 
 def test_the_script_writes_program_signature_and_recipe(tmp_path):
