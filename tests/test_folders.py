@@ -183,7 +183,7 @@ def test_a_split_is_by_id_and_stateless():
     stream = pl.from_dataset(whole.dataset())
     assert list(stream.split(0.9)[0].ids()) == list(train.ids())
     assert stream.split(0.9)[1].size == rest.size
-    words = [int(ar.bits(ar.fold_in([0x73706C6974, 0], n), 1)[0]) for n in range(20)]
+    words = [int(ar.bits(ar.fold_in([0x73706C6974, 0], np.int64(n)), 1)[0]) for n in range(20)]
     assert [n for n in range(20) if words[n] < round(0.9 * 2**32)] == [n for n in train.ids() if n < 20]
 
 

@@ -53,7 +53,7 @@ def test_evaluation_takes_the_middle():
     padded = Augment(ar.Compose([ar.RandomCrop(24, 20, padding=3), ar.RandomFlip()], seed=1))
     assert np.array_equal(padded(tensors(BATCH), training=False), IMAGES)
     resized = ar.Compose([ar.RandomResizedCrop(14, 14), ar.RandomRotation(9)], seed=1).evaluation()
-    assert list(resized.transforms.values()) == [ar.Resize(16), ar.CenterCrop(14, 14)]
+    assert list(resized.transforms.values()) == [ar.Resize(16, antialias="exact"), ar.CenterCrop(14, 14)]
     assert ar.Compose([ar.RandomFlip(), ar.RandomRotation(9)], seed=1).evaluation() is None
     unchanged = Augment(ar.Compose([ar.RandomFlip()], seed=1))
     assert np.array_equal(unchanged(tensors(BATCH), training=False), IMAGES)
@@ -197,7 +197,7 @@ def test_importing_augrng_does_not_import_the_layer(python):
         ({"id": IDS.astype(np.float32)}, TypeError, r"inputs\['id'\]: must hold integers, got .*float32"),
         ({"epoch": np.ones(64)}, TypeError, r"inputs\['epoch'\]: must hold integers"),
         ({"image": IMAGES[:, :20]}, ValueError, r"built for images of \(24, 20\), got \(20, 20\)"),
-        ({"image": IMAGES.astype(np.int32)}, TypeError, "images: dtype must be one of"),
+        ({"image": IMAGES.astype(np.complex64)}, TypeError, "images: dtype must be one of"),
     ],
 )
 def test_bad_inputs_are_refused(change, error, message):
