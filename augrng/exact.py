@@ -16,7 +16,7 @@ import tensorflow as tf
 from augrng import fixed
 from augrng.grid import Grid
 from augrng.sampling import Sampling
-from augrng.warp import Source, sources, whole_borders
+from augrng.warp import Source, sources
 
 
 def resample(
@@ -26,7 +26,7 @@ def resample(
     height: int | tf.Tensor,
     width: int | tf.Tensor,
     sampling: Sampling,
-    borders: tf.Tensor | None,
+    borders: tf.Tensor,
     columns: tf.Tensor,
 ) -> tf.Tensor:
     """Reads a batch of pictures through one map each.
@@ -38,7 +38,6 @@ def resample(
     Returns:
       [B, height, width, C] of the same dtype, as `warp`.
     """
-    borders = whole_borders(sizes) if borders is None else borders
     grid = Grid(sizes, borders, maps, height, width, sampling)
     fill = sampling.fill_for(pixels.dtype, pixels.shape[-1])
     # A pixel times two sums of weights, and the share inside of 11 bits, then fit in 64 bits; of 8-bit pixels
@@ -98,7 +97,7 @@ class _Taps:
     def total(self) -> tf.Tensor:
         """int64[B, count], the sum of the weights."""
         zero = tf.zeros_like(self.first)
-        return _sum(self.number, lambda tap: self.weights(tap), zero)
+        return _sum(self.number, self.weights, zero)
 
 
 def _sampled(source: Source, grid: Grid, rows: _Taps, across: _Taps, columns: tf.Tensor) -> tf.Tensor:

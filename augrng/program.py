@@ -98,7 +98,7 @@ class Program:
           maps: int64[B, 2, 3].
           sizes: int64[B, 2], height and width of each image.
           borders: int64[B, 2, 2].
-          columns: see `chain.columns_of`; needed in code that is jit-compiled if `antialias` is "exact".
+          columns: see `render.columns_of`; needed in code that is jit-compiled if `antialias` is "exact".
 
         Returns:
           [B, height, width, C] of the same dtype.

@@ -69,8 +69,8 @@ class Renderer:
             height, width = (int(side) for side in self.size_after(*shape[1:3]))
             if self.antialias == "exact":
                 pixels = tf.reshape(images, [-1, shape[1] * shape[2], shape[3]])
-                rows = pixels, sizes, maps, height, width, whole_borders(sizes)
-                return _compiled_exact(self.sampling, shape[3])(*rows, tf.range(shape[2]))
+                rows = pixels, sizes, maps, height, width, whole_borders(sizes), tf.range(shape[2])
+                return _compiled_rows(self.sampling, True, shape[3])(*rows)
             program = _compiled_batch(self.sampling, self._levels(*shape[1:3]), tuple(shape[1:]))
             return program(images, sizes, maps, height, width)
         if alone or self.antialias is not True:
@@ -97,9 +97,9 @@ class Renderer:
         if self.fixed_size is not None:
             return self.render_rows(pixels, maps, cells, borders, padded=padded)
         height, width = self.size_after(sizes[0, 0], sizes[0, 1])
-        if self.antialias == "exact":
-            return resample(pixels, cells, maps, height, width, self.sampling, borders, columns_of(cells))
-        return warp(pixels, cells, maps, height, width, self.sampling, borders=borders)
+        exact = self.antialias == "exact"
+        columns = columns_of(cells) if exact else None
+        return _read_rows(self.sampling, exact, pixels, cells, maps, height, width, borders, columns)
 
     def render_rows(
         self,
@@ -124,12 +124,13 @@ class Renderer:
         assert self.fixed_size is not None
         height, width = self.fixed_size
         pixels = _padded(pixels) if padded else pixels
-        given = pixels, sizes, maps, height, width, borders
-        if self.antialias == "exact":
-            columns = columns_of(sizes) if columns is None else columns
-            out = _compiled_exact(self.sampling, pixels.shape[2])(*given, columns)
-        else:
-            out = _compiled_warp(self.sampling, pixels.shape[2])(*given)
+        exact = self.antialias == "exact"
+        if not exact:
+            columns = None
+        elif columns is None:
+            columns = columns_of(sizes)
+        program = _compiled_rows(self.sampling, exact, pixels.shape[2])
+        out = program(pixels, sizes, maps, height, width, borders, columns)
         out.set_shape([pixels.shape[0], height, width, pixels.shape[2]])
         return out
 
@@ -186,26 +187,30 @@ def _compiled_batch(sampling: Sampling, among: reduce.Range | None, shape: tuple
 
 # One program for each number of channels: `compiled` forgets a dimension that changed between calls.
 @functools.lru_cache(maxsize=256)
-def _compiled_warp(sampling: Sampling, channels: int) -> Callable:
-    def run(
-        pixels: tf.Tensor, sizes: tf.Tensor, maps: tf.Tensor, height: int, width: int, borders: tf.Tensor
-    ) -> tf.Tensor:
-        return warp(pixels, sizes, maps, height, width, sampling, borders=borders)
-
-    return compiled(run)
+def _compiled_rows(sampling: Sampling, exact: bool, channels: int) -> Callable:
+    return compiled(functools.partial(_read_rows, sampling, exact))
 
 
-@functools.lru_cache(maxsize=256)
-def _compiled_exact(sampling: Sampling, channels: int) -> Callable:
-    def run(pixels: tf.Tensor, sizes: tf.Tensor, maps: tf.Tensor, height: int, width: int, *rest: Any) -> Any:
-        return resample(pixels, sizes, maps, height, width, sampling, *rest)
-
-    return compiled(run)
+def _read_rows(
+    sampling: Sampling,
+    exact: bool,
+    pixels: tf.Tensor,
+    sizes: tf.Tensor,
+    maps: tf.Tensor,
+    height: Any,
+    width: Any,
+    borders: tf.Tensor,
+    columns: tf.Tensor | None,
+) -> tf.Tensor:
+    """`warp` or, if `exact`, `resample`, which takes `columns` too."""
+    if exact:
+        return resample(pixels, sizes, maps, height, width, sampling, borders, columns)
+    return warp(pixels, sizes, maps, height, width, sampling, borders=borders)
 
 
 def columns_of(sizes: tf.Tensor) -> tf.Tensor:
     """0, 1, ... up to a power of two that no image of sizes int64[B, 2] is wider than; see `resample`."""
-    return tf.range(_power_above(tf.cast(tf.reduce_max(sizes[:, 1]), tf.int32), 5))
+    return tf.range(power_above(tf.cast(tf.reduce_max(sizes[:, 1]), tf.int32), 5))
 
 
 def _common_sampling(transforms: Sequence[Transform]) -> Sampling:
@@ -242,11 +247,11 @@ def _padded(pixels: tf.Tensor) -> tf.Tensor:
     """Pixels [1, N, C] with zeros up to the next power of two: so few programs serve all sizes."""
     count = tf.shape(pixels)[1]
     # Five times as fast as `tf.pad`, which goes pixel by pixel.
-    rest = tf.zeros([1, _power_above(count, 10) - count, pixels.shape[2]], pixels.dtype)
+    rest = tf.zeros([1, power_above(count, 10) - count, pixels.shape[2]], pixels.dtype)
     return tf.concat([pixels, rest], 1)
 
 
-def _power_above(count: tf.Tensor, least: int) -> tf.Tensor:
+def power_above(count: tf.Tensor, least: int) -> tf.Tensor:
     """The smallest power of two, of at least 2**least, that is no smaller than `count`."""
     powers = tf.constant([1 << k for k in range(least, 30)])
     return tf.reduce_min(tf.where(powers >= count, powers, powers[-1]))

@@ -20,16 +20,13 @@ from pipelines.sources import Source
 _OR_NONE = {"epochs": " or None for no end", "channels": " or None for the source's"}
 
 
-def checked(
-    source: Any, aug: Any, output: Any, *, skipped: str | Path | None = None, **integers: Any
-) -> Output:
-    """Refuses what is no source, no recipe, no output range, no integer, or no file to write to.
+def checked(source: Any, aug: Any, output: Any, **integers: Any) -> Output:
+    """Refuses what is no source, no recipe, no output range or no integer.
 
     Args:
       source: must be a `Source`.
       aug: must be a `Compose`.
       output: an `Output`, or the name of one of its ranges.
-      skipped: a file that can be written, or None.
       integers: by their names; those of `_OR_NONE` may be None.
 
     Returns:
@@ -38,7 +35,6 @@ def checked(
     Raises:
       TypeError: if something is of the wrong type.
       ValueError: if there is no such output range.
-      OSError: if the file cannot be written.
     """
     if not isinstance(source, Source):
         raise TypeError(f"source: must be a source, got {described(source)}; {_source_of(source)}")
@@ -47,8 +43,6 @@ def checked(
     for name, value in integers.items():
         if value is not None or name not in _OR_NONE:
             integer(value, name, _OR_NONE.get(name, ""))
-    if skipped is not None:
-        writable(skipped, "skipped")
     return Output.of(output)
 
 

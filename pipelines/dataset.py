@@ -103,7 +103,7 @@ def make_dataset(
       tf.errors.InvalidArgumentError: when it runs, for an image that cannot be used; names id, path, cause.
     """
     output = checked(
-        source, aug, output, skipped=skipped, batch_size=batch_size, epochs=epochs, start_step=start_step,
+        source, aug, output, batch_size=batch_size, epochs=epochs, start_step=start_step,
         host=host, hosts=hosts, channels=channels, max_pixels=max_pixels, shuffle_buffer=shuffle_buffer,
     )  # fmt: skip
     if decode not in ("partial", "full"):
@@ -119,7 +119,7 @@ def make_dataset(
     )  # fmt: skip
     replaces = on_error == "replace"
     failures = OnError(on_error, skipped, functools.partial(substitutes, source, order) if replaces else None)
-    warn_of_nothing(source.size, 1 if only_epoch is not None else epochs, batch_size, drop_remainder)
+    warn_of_nothing(source.size, order.passes, batch_size, drop_remainder)
     image = source.dataset().element_spec["image"]
     check_sizes(source, aug, image)
     encoded = image.dtype == tf.string

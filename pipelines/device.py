@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import augrng as ar
 from augrng.output import Output
-from augrng.render import columns_of
+from augrng.render import columns_of, power_above
 from pipelines.sources import Record
 
 
@@ -99,9 +99,7 @@ def as_rows(image: tf.Tensor, map_: tf.Tensor, borders: tf.Tensor) -> Record:
 def padded_rows(aug: ar.Compose, batch: dict[str, Any]) -> Record:
     """A batch of `as_rows`, the ragged pixels as [B, N, C], N a power of two: so few programs serve all."""
     rows = batch["image"]
-    longest = tf.cast(tf.maximum(tf.reduce_max(rows.row_lengths()), 1), tf.int64)
-    powers = tf.constant([1 << k for k in range(31)], tf.int64)
-    length = tf.reduce_min(tf.where(powers >= longest, powers, powers[-1]))
+    length = power_above(tf.cast(tf.maximum(tf.reduce_max(rows.row_lengths()), 1), tf.int32), 0)
     columns = columns_of(batch["size"]) if aug.program.antialias == "exact" else tf.zeros([0], tf.int32)
     return {
         **batch,

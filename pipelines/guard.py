@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from pipelines.arguments import writable
 from pipelines.order import row
 
 _AT_ONCE = 2  # batches: one alone leaves cores idle at its start and end; each uses all of them
@@ -59,8 +60,7 @@ class OnError:
         if self.mode not in MODES:
             raise ValueError(f"on_error: must be one of {MODES}, got {self.mode!r}")
         if self.file is not None:
-            with open(self.file, "a"):
-                pass
+            writable(self.file, "skipped")
 
 
 def guarded(
@@ -152,9 +152,7 @@ def _one_by_one(batch: Any, records: Any, work: Work, on_error: OnError) -> tf.d
 
         return tf.data.Dataset.from_tensors(number).map(alone).ignore_errors(log_warning=True)
 
-    spec = first(count).element_spec.result
-
-    def instead(number: tf.Tensor, why: tf.Tensor) -> tf.data.Dataset:
+    def instead(number: tf.Tensor, why: tf.Tensor, spec: Any) -> tf.data.Dataset:
         nothing = tf.data.Dataset.from_tensors(_Tried(number, tf.constant(False), why, _empty(spec)))
         if on_error.substitutes is None:
             return nothing
@@ -163,12 +161,14 @@ def _one_by_one(batch: Any, records: Any, work: Work, on_error: OnError) -> tf.d
         return results.ignore_errors(log_warning=True).concatenate(nothing).take(1)
 
     def found(number: tf.Tensor) -> tf.data.Dataset:
+        result = first(number)  # traced once: its structure is taken from it
         causes = work.cause(row(records, number))
-        others = causes.flat_map(lambda why: instead(number, why))
-        return first(number).concatenate(others).take(1)
+        others = causes.flat_map(lambda why: instead(number, why, result.element_spec.result))
+        return result.concatenate(others).take(1)
 
-    end = tf.data.Dataset.from_tensors(_Tried(count, tf.constant(False), "", _empty(spec)))
     tried = tf.data.Dataset.range(count).flat_map(found)
+    nothing = _empty(tried.element_spec.result)
+    end = tf.data.Dataset.from_tensors(_Tried(count, tf.constant(False), "", nothing))
     noted = tried.map(lambda tried: _noted(tried, records, on_error))
     # With the end there is a batch even where nothing is left.
     return (

@@ -80,13 +80,10 @@ def for_keras(
 
     if isinstance(batches, tf.data.Dataset):
         batches = batches.map(element)
-    size = source.size
-    steps = None if size is None else size // batch_size
-    if size is not None and size % batch_size and not options.get("drop_remainder", False):
-        steps = size // batch_size + 1
+    steps = None if source.size is None else len(batches)
     if steps == 0:
         raise ValueError(
-            f"batch_size: must be at most the {size} examples to drop the rest, got {batch_size}"
+            f"batch_size: must be at most the {source.size} examples to drop the rest, got {batch_size}"
         )
     feed = KerasFeed(batches, element, epoch, steps)
     feed.epoch = integer(initial_epoch, "initial_epoch")

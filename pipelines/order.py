@@ -77,15 +77,19 @@ class Order:
         """How many rows this host has of a whole batch."""
         return self.batch_size // self.hosts
 
+    @property
+    def passes(self) -> int | None:
+        """How many epochs the run has; None for no end."""
+        return self.epochs if self.only is None else 1
+
     def steps(self, size: int | None) -> int:
         """How many batches a run over `size` records makes from `start` on, or tf.data's codes for no end
         and for not known."""
-        epochs = 1 if self.only is not None else self.epochs
-        if epochs is None:
+        if self.passes is None:
             return int(tf.data.INFINITE_CARDINALITY)
         if size is None:
             return int(tf.data.UNKNOWN_CARDINALITY)
-        whole, rest = divmod(epochs * size, self.batch_size)
+        whole, rest = divmod(self.passes * size, self.batch_size)
         return max(whole + (rest > 0 and not self.drop_remainder) - self.start, 0)
 
 
@@ -151,8 +155,7 @@ def _random_access(source: Source, order: Order) -> tf.data.Dataset:
     if source.size < 1:
         raise ValueError(f"source: must hold at least one record, {source.name} holds none")
     records, size = source.records, source.size
-    count = 1 if order.only is not None else order.epochs
-    end = tf.int64.max if count is None else count * size
+    end = tf.int64.max if order.passes is None else order.passes * size
     batches = max(_BLOCK // order.rows, 1)  # in a block
     met = (batches * order.batch_size - 1) // size + 2  # epochs in a block, at most
 
@@ -198,7 +201,7 @@ def _stream(source: Source, order: Order, pool: bool) -> tf.data.Dataset:
         part = tf.nest.map_structure(lambda feature: tf.gather(feature, places), batch)
         return {**part, "pool": batch} if pool else part
 
-    count = 1 if order.only is not None else tf.int64.max if order.epochs is None else order.epochs
+    count = tf.int64.max if order.passes is None else order.passes
     epochs = _first_epoch(order).flat_map(lambda first: tf.data.Dataset.range(count).map(lambda n: first + n))
     batches = epochs.flat_map(of_epoch).ragged_batch(order.batch_size, drop_remainder=order.drop_remainder)
     batches = batches.skip(order.start)

@@ -11,12 +11,14 @@ import tensorflow as tf
 
 import augrng as ar
 from augrng import affine, fixed, reduce
+from augrng.program import Program
 from pipelines.decode import RATIOS, covering, upright_flags
 from pipelines.header import JPEG, UNKNOWN, header
 
 _SLACK = fixed.ONE // 64  # positions are exact to this
 _NOT_AN_IMAGE = "not a JPEG, PNG, GIF, BMP or WebP image"
 _TOO_LARGE = "height * width must lie in 1 to max_pixels = {}"
+_OWN_RULES = 2  # these, before the recipe's
 
 
 class Plan(NamedTuple):
@@ -51,6 +53,11 @@ class Plan(NamedTuple):
     head: tf.Tensor
 
 
+def rules(aug: ar.Compose, max_pixels: int) -> list[str]:
+    """What `Plan.refusal` counts: what is asked of an image, in words; the first is of the format."""
+    return [_NOT_AN_IMAGE, _TOO_LARGE.format(max_pixels), *aug.program.rules]
+
+
 def plan(
     aug: ar.Compose,
     partial: bool,
@@ -76,15 +83,16 @@ def plan(
     turned = tf.gather(upright_flags(), known.orientation)[:, :1]
     size = tf.where(turned, stored[:, ::-1], stored)
 
+    program = aug.program
     allowed = tf.reduce_all(stored > 0, -1) & (tf.reduce_prod(stored, -1) <= max_pixels)
-    refusal = tf.where(allowed, len(rules(max_pixels)) + aug.program.first_broken(size), 1)
+    refusal = tf.where(allowed, _OWN_RULES + program.first_broken(size), 1)
     refusal = tf.where(tf.equal(known.format, UNKNOWN), tf.zeros_like(refusal), refusal)
 
-    maps = aug.program.plan(ids, epochs, size)
-    levels = reduce.levels(maps, size) if aug.program.antialias is True else tf.zeros_like(size)
+    maps = program.plan(ids, epochs, size)
+    levels = reduce.levels(maps, size) if program.antialias is True else tf.zeros_like(size)
     maps, borders = reduce.scale(maps, levels), reduce.borders(size, levels)
     in_parts = tf.equal(facts[:, 3], 1) & tf.equal(known.format, JPEG) & partial
-    first, last = _cells(aug, maps, reduce.cells(size, levels))
+    first, last = _cells(program, maps, reduce.cells(size, levels))
     window = _window(first, last, levels, size, known.orientation)
     origin = tf.where(in_parts[:, None], window.origin, 0)
     return Plan(
@@ -103,20 +111,20 @@ def plan(
     )
 
 
-def _cells(aug: ar.Compose, maps: tf.Tensor, sides: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _cells(program: Program, maps: tf.Tensor, sides: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The first and last (exclusive) of `sides` cells that the maps read, int64[N, 2]."""
-    if aug.program.sampling.fill_mode in (
+    if program.sampling.fill_mode in (
         "reflect",
         "wrap",
     ):  # what lies outside may be read from anywhere inside
         return tf.zeros_like(sides), sides
-    assert aug.output_size is not None
-    height, width = aug.output_size
+    assert program.output_size is not None
+    height, width = program.output_size
     half = fixed.ONE // 2
     ends = [(x * fixed.ONE - half, y * fixed.ONE - half) for x in (1, width) for y in (1, height)]
     corners = affine.move(maps[:, None], tf.constant(ends, tf.int64))[..., ::-1] - half
     fraction = tf.constant(fixed.FRACTION, tf.int64)
-    if aug.program.antialias == "exact":
+    if program.antialias == "exact":
         reach = tf.reduce_sum(tf.abs(maps[:, ::-1, :2]), -1)[:, None] + fixed.ONE
         corners = tf.concat([corners - reach, corners + reach], 1)
     first = tf.bitwise.right_shift(tf.reduce_min(corners, 1) - _SLACK, fraction)
@@ -176,8 +184,3 @@ def _window(
         cut=tf.where(further, cut, tf.constant([0, 0, -1, -1], tf.int64)),
         origin=tf.where(further, first, part_low),
     )
-
-
-def rules(max_pixels: int) -> list[str]:
-    """What is asked of an image before the recipe's own rules, in words."""
-    return [_NOT_AN_IMAGE, _TOO_LARGE.format(max_pixels)]

@@ -116,8 +116,8 @@ class Reader:
 
     @property
     def rules(self) -> list[str]:
-        """What `Plan.refusal` counts: the rules that images must keep; the first is of the format."""
-        return [*rules(self._kind[2]), *self.aug.program.rules]
+        """The rules that images must keep, as `Plan.refusal` counts them."""
+        return rules(self.aug, self._kind[2])
 
     def decoded(self, contents: tf.Tensor, plan: Plan) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """What `render` takes: the part of one image that is read, [h, w, channels], map and borders."""
@@ -146,7 +146,7 @@ def _traced(aug: ar.Compose, partial: bool, channels: int, dtype: str, max_pixel
 def _decoded(
     aug: ar.Compose, channels: int, dtype: str, max_pixels: int, contents: tf.Tensor, plan: Plan
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    asked = [*rules(max_pixels), *aug.program.rules]
+    asked = rules(aug, max_pixels)
     rule = tf.gather([*asked, ""], plan.refusal)
     message = [rule, "; got (height, width)", plan.size, ", first bytes", plan.head]
     contents = require(contents, tf.equal(plan.refusal, len(asked)), message)
