@@ -97,6 +97,7 @@ class Compose:
         """The resolved seed pair of each transform, by name."""
         return dict(zip(self._recipe.names, self._recipe.pairs, strict=True))
 
+    @tf.autograph.experimental.do_not_convert
     def keys(self, ids: Any, epoch: Any) -> dict[str, tf.Tensor]:
         """The key of each transform for each example.
 
@@ -111,6 +112,7 @@ class Compose:
         keys = tf.unstack(self._chain.keys(self._pairs(), ids, epoch), axis=-2)
         return dict(zip(self._recipe.names, keys, strict=True))
 
+    @tf.autograph.experimental.do_not_convert
     def sample(self, ids: Any, epoch: Any, sizes: Any) -> Params:
         """Draws all params, without pixels.
 
@@ -138,6 +140,7 @@ class Compose:
         params = tf.nest.map_structure(lambda tensor: tensor[0], params) if single else params
         return dict(zip(self._recipe.names, params, strict=True))
 
+    @tf.autograph.experimental.do_not_convert
     def apply(self, images: Any, params: Mapping[str, Mapping[str, tf.Tensor]]) -> tf.Tensor:
         """Applies params that `sample` drew.
 
@@ -159,6 +162,7 @@ class Compose:
         out = self._chain.render(batch, self._chain.map(drawn, sizes), sizes)
         return out if images.shape.rank == 4 else out[0]
 
+    @tf.autograph.experimental.do_not_convert
     def __call__(self, images: Any, ids: Any, epoch: Any) -> tf.Tensor:
         """Augments images: `apply(images, sample(ids, epoch, their sizes))`.
 

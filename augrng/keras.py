@@ -105,6 +105,7 @@ class Augment(keras.layers.Layer):
         )
         self.built = True
 
+    @tf.autograph.experimental.do_not_convert
     def call(self, inputs: Any, training: bool = True) -> Any:
         images, ids, epoch = self._examples(inputs)
         first = self.data_format == "channels_first"

@@ -24,6 +24,7 @@ from augrng.bits import bits, first_two
 _WORDS = (tf.int32, tf.uint32, tf.int64, tf.uint64)  # what TensorFlow makes of random bits
 
 
+@tf.autograph.experimental.do_not_convert
 def split(seed: Any, num: Any = 2, *, alg: Any = "philox") -> tf.Tensor:
     """Derives `num` independent seeds from each seed, as `tf.random.split` does.
 
@@ -50,6 +51,7 @@ def split(seed: Any, num: Any = 2, *, alg: Any = "philox") -> tf.Tensor:
     return seeds
 
 
+@tf.autograph.experimental.do_not_convert
 def fold_in(seed: Any, data: Any, *, alg: Any = "philox") -> tf.Tensor:
     """Derives a seed from a seed and an integer, as `tf.random.fold_in` does.
 

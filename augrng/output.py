@@ -85,6 +85,7 @@ class Output:
             )
         return known[dtype]
 
+    @tf.autograph.experimental.do_not_convert
     def __call__(self, images: tf.Tensor, dtype: Any = tf.float32) -> tf.Tensor:
         """Converts images [..., C].
 

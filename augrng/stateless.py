@@ -16,6 +16,7 @@ from augrng.chain import chain_of, image_sizes
 from augrng.transforms import RandomRotation, Transform
 
 
+@tf.autograph.experimental.do_not_convert
 def stateless_random_crop(image: Any, size: Any, seed: Any) -> tf.Tensor:
     """Crops to `size` at a uniformly drawn place, as `tf.image.stateless_random_crop` does.
 
@@ -59,6 +60,7 @@ def stateless_random_crop(image: Any, size: Any, seed: Any) -> tf.Tensor:
     return out
 
 
+@tf.autograph.experimental.do_not_convert
 def stateless_random_flip_left_right(image: Any, seed: Any) -> tf.Tensor:
     """Mirrors left-right with probability 1/2, as `tf.image.stateless_random_flip_left_right` does.
 
@@ -81,6 +83,7 @@ def stateless_random_flip_left_right(image: Any, seed: Any) -> tf.Tensor:
     return _flip(image, seed, axis=-2)
 
 
+@tf.autograph.experimental.do_not_convert
 def stateless_random_flip_up_down(image: Any, seed: Any) -> tf.Tensor:
     """Mirrors up-down with probability 1/2, as `tf.image.stateless_random_flip_up_down` does.
 
@@ -89,6 +92,7 @@ def stateless_random_flip_up_down(image: Any, seed: Any) -> tf.Tensor:
     return _flip(image, seed, axis=-3)
 
 
+@tf.autograph.experimental.do_not_convert
 def stateless_random_rotation(
     image: Any,
     degrees: float | tuple[float, float],

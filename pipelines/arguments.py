@@ -93,7 +93,7 @@ def warn_of_nothing(size: int | None, epochs: int | None, batch_size: int, drop_
         warnings.warn(
             f"batch_size: {batch_size} examples are more than the {size * epochs} there are, and with "
             "drop_remainder=True not one batch comes; take smaller batches, or drop_remainder=False",
-            stacklevel=3,
+            stacklevel=4,  # whoever calls `make_dataset`, which is wrapped
         )
 
 

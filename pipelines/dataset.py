@@ -22,6 +22,7 @@ from pipelines.sources import Record, Source
 _SAME = Output()
 
 
+@tf.autograph.experimental.do_not_convert  # there is nothing to convert, and looking takes half a second
 def make_dataset(
     source: Source,
     aug: ar.Compose,

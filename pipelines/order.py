@@ -12,6 +12,7 @@ a remainder that is dropped is the global batch's, and a host that has nothing o
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -159,16 +160,13 @@ def _random_access(source: Source, order: Order) -> tf.data.Dataset:
     batches = max(_BLOCK // order.rows, 1)  # in a block
     met = (batches * order.batch_size - 1) // size + 2  # epochs in a block, at most
 
-    @tf.autograph.experimental.do_not_convert
     def block(epoch: tf.Tensor, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Epochs and indices of some batches from an epoch on, int64[batches, rows], and their sizes."""
         first = (order.start + number * batches) * order.batch_size + order.host
         positions = first + order.hosts * tf.range(batches * order.rows, dtype=tf.int64)
         epochs, indices = epoch + positions // size, positions % size
         if order.shuffle:
-            keys = ar.fold_in(order.pair, epochs[0] + tf.range(met, dtype=tf.int64))
-            scheduled = tf.gather(schedule(keys, size), epochs - epochs[0])
-            indices = permuted(indices, size, scheduled)
+            indices = _permuted(size)(tf.constant(order.pair, tf.int64), met, epochs, indices)
         shape = [batches, order.rows]
         there = tf.reduce_sum(tf.cast(tf.reshape(positions, shape) < end, tf.int64), -1)
         return tf.reshape(epochs, shape), tf.reshape(indices, shape), there
@@ -181,6 +179,19 @@ def _random_access(source: Source, order: Order) -> tf.data.Dataset:
     blocks = _first_epoch(order).flat_map(lambda epoch: numbers.map(lambda number: block(epoch, number)))
     indices = blocks.unbatch().take(steps)
     return indices.map(of_batch, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+@functools.lru_cache(maxsize=64)
+def _permuted(size: int) -> Callable[..., tf.Tensor]:
+    """What permutes indices int64[N] of epochs int64[N], the first of at most `met` ones in a row."""
+
+    def permute(pair: tf.Tensor, met: int, epochs: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
+        keys = ar.fold_in(pair, epochs[0] + tf.range(met, dtype=tf.int64))
+        return permuted(indices, size, tf.gather(schedule(keys, size), epochs - epochs[0]))
+
+    numbers = tf.TensorSpec([None], tf.int64)
+    signature = [tf.TensorSpec([2], tf.int64), tf.TensorSpec([], tf.int32), numbers, numbers]
+    return tf.function(permute, signature, autograph=False)
 
 
 def _stream(source: Source, order: Order, pool: bool) -> tf.data.Dataset:

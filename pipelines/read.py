@@ -32,6 +32,9 @@ from pipelines.markers import fit_for_parts
 from pipelines.plan import Plan, plan, rules
 
 
+_LEAST = 8  # images that a program plans, so that few programs serve all small batches
+
+
 class Reader:
     """Reads encoded images through a recipe, inside `Dataset.map`; see the three functions above.
 
@@ -83,23 +86,13 @@ class Reader:
     def facts(self, contents: tf.Tensor) -> tf.Tensor:
         """int32[4], what must be read from one image before its plan: `header.more_facts`, then 1 if parts
         of it may be decoded, else 0."""
-        if not self.partial:
-            return tf.concat([more_facts(contents), [0]], 0)
-        fit = tf.cond(is_jpeg(contents), lambda: fit_for_parts(contents), lambda: tf.constant(False))
-        return tf.concat([more_facts(contents), tf.cast(fit, tf.int32)[None]], 0)
+        return _facts(self.partial)(contents)
 
-    @tf.autograph.experimental.do_not_convert
     def plan(
         self, contents: tf.Tensor, facts: tf.Tensor, ids: tf.Tensor, epochs: tf.Tensor, *, most: int
     ) -> Plan:
         """Plans for string[N], int32[N, 4], int64[N], int64[N], N <= `most`: one program for all N."""
-        count = tf.shape(ids)[0]
-        padded = []
-        for argument in [first_bytes(contents), facts, ids, epochs]:
-            rest = [[0, 0]] * (argument.shape.rank - 1)
-            whole = tf.pad(argument, [[0, most - count], *rest])
-            padded.append(tf.ensure_shape(whole, [most, *argument.shape[1:]]))
-        return Plan(*(part[:count] for part in self._traced.plan(*padded)))
+        return self._traced.plan(contents, facts, ids, epochs, max(most, _LEAST))
 
     def plan_one(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor, *, most: int = 1) -> Plan:
         """The plan of one image, without the dimension N."""
@@ -136,11 +129,29 @@ def _traced(aug: ar.Compose, partial: bool, channels: int, dtype: str, max_pixel
     def pixels(contents: tf.Tensor, plan: Plan) -> tf.Tensor:
         return aug.program.render(*_decoded(aug, channels, dtype, max_pixels, contents, plan))
 
-    planned = functools.partial(plan, aug, partial, max_pixels)
-    return _Traced(
-        plan=compiled(planned),
-        pixels=tf.function(pixels, autograph=False),
-    )
+    program = compiled(functools.partial(plan, aug, partial, max_pixels))
+
+    def plans(contents: tf.Tensor, facts: tf.Tensor, ids: tf.Tensor, epochs: tf.Tensor, most: int) -> Plan:
+        count = tf.shape(ids)[0]
+        padded = []
+        for argument in [first_bytes(contents), facts, ids, epochs]:
+            rest = [[0, 0]] * (argument.shape.rank - 1)
+            whole = tf.pad(argument, [[0, most - count], *rest])
+            padded.append(tf.ensure_shape(whole, [most, *argument.shape[1:]]))
+        return Plan(*(part[:count] for part in program(*padded)))
+
+    return _Traced(plan=tf.function(plans, autograph=False), pixels=tf.function(pixels, autograph=False))
+
+
+@functools.lru_cache(maxsize=2)
+def _facts(partial: bool) -> Callable[[tf.Tensor], tf.Tensor]:
+    def facts(contents: tf.Tensor) -> tf.Tensor:
+        fit = tf.constant(False)
+        if partial:
+            fit = tf.cond(is_jpeg(contents), lambda: fit_for_parts(contents), lambda: tf.constant(False))
+        return tf.concat([more_facts(contents), tf.cast(fit, tf.int32)[None]], 0)
+
+    return tf.function(facts, [tf.TensorSpec([], tf.string)], autograph=False)
 
 
 def _decoded(

@@ -11,6 +11,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+# Each graph would be rewritten for up to a second before it first runs, which is most of the suite's time. The
+# programs that tests start in processes of their own run as a user's do.
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
