@@ -87,7 +87,7 @@ def _philox_words(seed: tuple[tf.Tensor, tf.Tensor], num_words: int) -> Sequence
 
 
 def _traced_once(block: Callable) -> Callable:
-    """A block function as one that is traced for all shapes together: of a recipe's operations 5 in 6 are its.
+    """A block function, traced once for all shapes: 5 in 6 of a recipe's operations are its.
 
     Eager code runs it as one call in place of 200.
     """

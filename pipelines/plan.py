@@ -60,7 +60,6 @@ def rules(aug: ar.Compose, max_pixels: int) -> list[str]:
 
 def plan(
     aug: ar.Compose,
-    partial: bool,
     max_pixels: int,
     head: tf.Tensor,
     facts: tf.Tensor,
@@ -71,7 +70,6 @@ def plan(
 
     Args:
       aug: the recipe.
-      partial: whether only a window of a JPEG is to be decoded.
       max_pixels: the largest height * width that is allowed.
       head: int32[N, 32] of `header.first_bytes`.
       facts: int32[N, 4] of `Reader.facts`.
@@ -91,7 +89,7 @@ def plan(
     maps = program.plan(ids, epochs, size)
     levels = reduce.levels(maps, size) if program.antialias is True else tf.zeros_like(size)
     maps, borders = reduce.scale(maps, levels), reduce.borders(size, levels)
-    in_parts = tf.equal(facts[:, 3], 1) & tf.equal(known.format, JPEG) & partial
+    in_parts = tf.equal(facts[:, 3], 1) & tf.equal(known.format, JPEG)
     first, last = _cells(program, maps, reduce.cells(size, levels))
     window = _window(first, last, levels, size, known.orientation)
     origin = tf.where(in_parts[:, None], window.origin, 0)

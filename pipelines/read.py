@@ -31,7 +31,6 @@ from pipelines.header import first_bytes, is_jpeg, more_facts
 from pipelines.markers import fit_for_parts
 from pipelines.plan import Plan, plan, rules
 
-
 _LEAST = 8  # images that a program plans, so that few programs serve all small batches
 
 
@@ -63,7 +62,7 @@ class Reader:
         if aug.output_size is None:
             raise ValueError("aug: its output must have a fixed size; add a crop or a resize to the recipe")
         self.aug, self.partial, self._kind = aug, partial, (channels, dtype, max_pixels)
-        self._traced = _traced(aug, partial, *self._kind)
+        self._traced = _traced(aug, *self._kind)
 
     def __call__(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor, *, most: int = 1) -> tf.Tensor:
         """Reads one image.
@@ -125,11 +124,11 @@ class _Traced(NamedTuple):
 
 
 @functools.lru_cache(maxsize=64)
-def _traced(aug: ar.Compose, partial: bool, channels: int, dtype: str, max_pixels: int) -> _Traced:
+def _traced(aug: ar.Compose, channels: int, dtype: str, max_pixels: int) -> _Traced:
     def pixels(contents: tf.Tensor, plan: Plan) -> tf.Tensor:
         return aug.program.render(*_decoded(aug, channels, dtype, max_pixels, contents, plan))
 
-    program = compiled(functools.partial(plan, aug, partial, max_pixels))
+    program = compiled(functools.partial(plan, aug, max_pixels))
 
     def plans(contents: tf.Tensor, facts: tf.Tensor, ids: tf.Tensor, epochs: tf.Tensor, most: int) -> Plan:
         count = tf.shape(ids)[0]
