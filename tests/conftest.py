@@ -11,9 +11,23 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-# Each graph would be rewritten for up to a second before it first runs, which is most of the suite's time. The
-# programs that tests start in processes of their own run as a user's do.
-tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+def quick_to_start():
+    """Programs are compiled, and graphs made ready, without what makes them fast: half of the suite's time.
+
+    Processes that tests start are as a user's: `test_fresh_processes_give_the_same_fingerprints`, say, compares
+    every transform there with here, the scripts' tests what they print with the README.
+    """
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    given = os.environ.get("XLA_FLAGS", "")
+    os.environ["XLA_FLAGS"] = (
+        f"--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false {given}"
+    )
+    tf.function(tf.identity, jit_compile=True)(0)  # XLA reads its flags once
+    os.environ["XLA_FLAGS"] = given
+
+
+quick_to_start()
 
 ROOT = Path(__file__).resolve().parents[1]
 
