@@ -67,7 +67,8 @@ class Plan:
       variants: how often each example comes, augmented as in the epochs 0 to variants - 1.
       shards: how many files; None is one for each 1,000 examples, at most 1,000.
       on_error: "raise" stops at an example that cannot be made, "skip" leaves it out.
-      channels: of decoded images, 3 for RGB or 1 for grey; None takes TFDS's word for it, else 3.
+      channels: of decoded images, 1 for grey, 3 for RGB, 4 for RGB and alpha; None takes TFDS's word for it,
+        else 3.
       label: the integer feature to keep as "label"; None is the feature "label", if there is one (of
         tfrecord: sources none). Other features are left out.
       data_dir: where tfds: looks; digits and photos are prepared there, None is "out/data".

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 import augrng as ar
 from augrng.permutation import permuted, schedule
-from pipelines.sources import Record, Source, ragged_features
+from pipelines.sources import Record, Source, never_ends, ragged_features
 
 _BLOCK = 8192  # places of the permutation made at once; hundreds of small operations are shared
 _ATTEMPTS = 16  # examples tried in the place of a broken one
@@ -197,7 +197,7 @@ def _permuted(size: int) -> Callable[..., tf.Tensor]:
 def _stream(source: Source, order: Order, pool: bool) -> tf.data.Dataset:
     assert source.stream is not None
     stream = source.stream().map(ragged_features)
-    if stream.cardinality() == tf.data.INFINITE_CARDINALITY:
+    if never_ends(stream):
         raise ValueError(
             f"source: must come to an end, for an epoch is one pass over it, {source.name} does not; "
             "leave out its repeat() and ask for epochs=None"

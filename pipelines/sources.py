@@ -231,7 +231,7 @@ def from_dataset(
         raise TypeError(
             f"dataset: must be a tf.data.Dataset, got {type(dataset).__name__}; from_arrays takes arrays"
         )
-    if int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY:
+    if never_ends(dataset):
         raise ValueError(
             "dataset: must end, got one that repeats for ever; leave repeat() out, epochs= repeats"
         )
@@ -255,6 +255,15 @@ def from_dataset(
         size=size if size >= 0 else None,
         stream=lambda: dataset.map(lambda record: with_id({**record, "image": record[image]}, key)),
     )
+
+
+def never_ends(dataset: tf.data.Dataset) -> bool:
+    """Whether a dataset is seen to repeat for ever, also if what is left of it is not counted (`filter`)."""
+    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
+        return True
+    inputs = dataset._inputs()
+    ends = type(dataset).__name__.strip("_") in ("TakeDataset", "TakeWhileDataset")
+    return bool(inputs) and not ends and all(never_ends(part) for part in inputs)
 
 
 def _of_pair(place: tf.Tensor, pair: tuple[tf.Tensor, tf.Tensor]) -> Record:

@@ -12,8 +12,9 @@ import json
 import math
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -94,17 +95,19 @@ class Trainer:
             after(float(loss))
             self.model.reset_metrics()
 
-    def held_out(self, source: Source, aug: ar.Compose) -> tf.data.Dataset:
-        """A source's examples once, after `aug` as in epoch 0; build it once and ask `accuracy` often."""
-        return pl.make_dataset(
+    def held_out(self, source: Source, aug: ar.Compose) -> "Passes":
+        """A source's examples, after `aug` as in epoch 0; make it once and ask `accuracy` often."""
+        batches = pl.make_dataset(
             source, aug, batch_size=256, shuffle=False, channels=self.settings.shape[-1], output=_UNIT,
             on_error=self._on_error,
         )  # fmt: skip
+        return Passes(batches)
 
-    def accuracy(self, batches: tf.data.Dataset) -> float:
+    def accuracy(self, held_out: "Passes") -> float:
         """The share of the examples of `held_out` whose label the model finds."""
         right = [
-            np.argmax(self.model.predict_on_batch(batch["image"]), -1) == batch["label"] for batch in batches
+            np.argmax(self.model.predict_on_batch(batch["image"]), -1) == batch["label"]
+            for batch in held_out.one()
         ]
         return float(np.mean(np.concatenate(right)))
 
@@ -152,6 +155,27 @@ class Trainer:
 
     def _values(self) -> dict[str, np.ndarray]:
         return {name: v.numpy() for name, v in _named(self.model, self.model.optimizer).items()}
+
+
+class Passes:
+    """A dataset that is gone through again and again by one iterator: to make one takes seconds.
+
+    Args:
+      batches: the dataset; must hold at least one.
+    """
+
+    def __init__(self, batches: tf.data.Dataset) -> None:
+        self._numbered = iter(batches.enumerate().repeat())
+        self._ahead = next(self._numbered)
+
+    def one(self) -> Iterator[Any]:
+        """The batches of one pass."""
+        while True:
+            _, batch = self._ahead
+            self._ahead = next(self._numbered)
+            yield batch
+            if self._ahead[0] == 0:
+                return
 
 
 def small_cnn(shape: tuple[int, int, int], classes: int, precision: str = "float32") -> keras.Model:

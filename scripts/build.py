@@ -78,7 +78,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--variants", type=int, default=1, help="write each example as in epochs 0 to k - 1")
     parser.add_argument("--shards", type=int, help="how many files (default: one for each 1,000 examples)")
     parser.add_argument("--on-error", choices=["raise", "skip"], default="raise", help="at unusable images")
-    parser.add_argument("--channels", type=int, choices=[1, 3], help="default: the TFDS dataset's, else 3")
+    parser.add_argument("--channels", type=int, choices=[1, 3, 4], help="default: the TFDS dataset's, else 3")
     parser.add_argument("--label", help='integer feature to keep as "label" (default: label; tfrecord: none)')
     parser.add_argument("--data-dir", help="of tfds: sources; where digits and photos go (default out/data)")
     parser.add_argument("--overwrite", action="store_true", help="remove an earlier build from OUT first")

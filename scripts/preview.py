@@ -26,7 +26,7 @@ from pipelines.sources import IMAGE_SUFFIXES
 SUFFIXES = {*IMAGE_SUFFIXES, ".tif", ".tiff"}
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -42,7 +42,7 @@ def main() -> int:
         help="shrink so that the shorter side is this long before augmenting; 0 leaves images as they are "
         "(default 256 for the default recipe, 0 with --recipe)",
     )  # fmt: skip
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
 
     try:
         aug = ar.from_json(args.recipe.read_text()) if args.recipe else default_recipe(args.seed)

@@ -78,6 +78,23 @@ def python():
     return run
 
 
+@pytest.fixture
+def refused(capsys):
+    """Runs a script's `main` here, which must end with status 2 and no traceback, and returns what it says."""
+
+    def run(main, *arguments):
+        try:
+            status = main([str(argument) for argument in arguments])
+        except SystemExit as end:  # argparse's
+            status = end.code
+        said = capsys.readouterr().err
+        assert status == 2, said
+        assert "Traceback" not in said
+        return said
+
+    return run
+
+
 SLOW = ["test_training", "test_resume", "test_scripts", "test_read"]  # files that take minutes; begun first
 
 

@@ -18,7 +18,9 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 import augrng as ar
+import pipelines as pl
 from tests.conftest import ROOT
+from tests.test_formats import written
 
 AUG = ar.Compose([ar.RandomCrop(20, 24), ar.RandomFlip(), ar.RandomRotation(30)], seed=7)
 
@@ -210,6 +212,27 @@ def killing(source, target):
 os.replace = killing
 build.main(sys.argv[1:])
 """
+
+
+@pytest.mark.parametrize(("dtype", "channels"), [(np.uint16, 1), (np.uint16, 3), (np.uint8, 4)])
+def test_depth_and_channels_survive_a_build(dtype, channels, tmp_path):
+    builder, images = written(tmp_path / "source", dtype, channels)
+    assert build(f"tfds-dir:{builder.data_path}", tmp_path / "out") == 0
+    source = pl.from_tfds(tfds.builder_from_directory(tmp_path / "out"))
+    assert (source.channels, source.dtype) == (channels, np.dtype(dtype).name)
+    whole = ar.Compose([ar.CenterCrop(8, 10)], seed=1)
+    batch = next(iter(pl.make_dataset(source, whole, batch_size=len(images))))["image"].numpy()
+    assert batch.dtype == dtype
+    assert sorted(image.tobytes() for image in batch) == sorted(image.tobytes() for image in images)
+
+
+def test_a_folder_is_built_with_alpha_if_asked_for(tmp_path):
+    (tmp_path / "source").mkdir()
+    pixels = np.random.default_rng(1).integers(0, 256, (6, 5, 4), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "source" / "a.png")
+    for options, expected in (((), pixels[..., :3]), (("--channels", 4), pixels)):
+        assert build(f"folder:{tmp_path / 'source'}", tmp_path / "out", *options, "--overwrite") == 0
+        assert np.array_equal(read_back(tmp_path / "out")[0]["image"], expected)
 
 
 def test_a_killed_build_goes_on_and_ends_as_an_unbroken_one(images, recipe, built, python, tmp_path):

@@ -153,8 +153,12 @@ def test_lengths_of_what_drops_has_no_end_or_starts_beyond_it():
 
 def test_a_source_without_end_is_refused():
     endless = tf.data.Dataset.from_tensor_slices(columns()).repeat()
-    with pytest.raises(ValueError, match="dataset: must end, got one that repeats for ever"):
-        pl.from_dataset(endless)
+    uncounted = endless.filter(lambda record: record["id"] > 1003)
+    for dataset in (endless, uncounted, uncounted.shuffle(4).map(dict), endless.ignore_errors()):
+        with pytest.raises(ValueError, match="dataset: must end, got one that repeats for ever"):
+            pl.from_dataset(dataset)
+    for dataset in (uncounted.take(5), endless.take_while(lambda record: record["id"] != 1003)):
+        assert pl.from_dataset(dataset).size is None
     source = pl.Source("mine", None, stream=lambda: endless)
     with pytest.raises(ValueError, match="source: must come to an end.*mine does not; leave out its repeat"):
         pl.make_dataset(source, AUG, batch_size=4)

@@ -184,6 +184,24 @@ def test_a_huge_header_is_refused_before_memory_is_taken(photos):
     assert through_map(aug, png, [0], max_pixels=400).shape == (1, 16, 16, 3)
 
 
+@pytest.mark.slow
+def test_a_picture_that_is_decoded_whole_takes_at_most_two_and_a_half_times_its_pixels(python, tmp_path):
+    program = """
+import resource, sys
+import augrng as ar, pipelines as pl
+aug = ar.Compose([ar.Resize(64, 64)], seed=1)
+for side in (4000, 8000):
+    list(pl.make_dataset(pl.from_folder(f"{sys.argv[1]}/{side}"), aug, batch_size=1))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+"""
+    for side in (4000, 8000):
+        (tmp_path / str(side)).mkdir()
+        picture = Image.linear_gradient("L").resize((side, side)).convert("RGB")
+        picture.save(tmp_path / str(side) / "a.png", compress_level=1)
+    small, large = map(int, python(program, tmp_path).split())
+    assert large - small <= 2.5 * 3 * (8000**2 - 4000**2)  # what else is taken, both take
+
+
 def test_a_recipe_without_a_fixed_size_is_refused():
     with pytest.raises(ValueError, match="its output must have a fixed size"):
         Reader(ar.Compose([ar.RandomFlip()], seed=1))

@@ -14,6 +14,7 @@ from PIL import Image
 import augrng as ar
 from pipelines import digits
 from pipelines.files import UnreadableImageError, read_image
+from scripts import preview
 from tests.conftest import ROOT
 
 
@@ -116,18 +117,14 @@ def test_preview_of_good_images_with_a_recipe_and_an_animation(folder, tmp_path)
         (["{folder}/text.jpg"], "no image to show"),
     ],
 )
-def test_preview_refuses(folder, arguments, message):
-    done = run_script("preview.py", *(argument.format(folder=folder) for argument in arguments))
-    assert done.returncode == 2
-    assert message in done.stderr
+def test_preview_refuses(folder, arguments, message, refused):
+    assert message in refused(preview.main, *(argument.format(folder=folder) for argument in arguments))
 
 
-def test_preview_skips_images_that_the_recipe_refuses(folder, tmp_path):
+def test_preview_skips_images_that_the_recipe_refuses(folder, tmp_path, refused):
     recipe = tmp_path / "recipe.json"
     recipe.write_text(ar.Compose([ar.RandomQuarterTurn()], seed=5).to_json())
-    done = run_script("preview.py", folder / "china.jpg", "--recipe", recipe)
-    assert done.returncode == 2
-    assert "must be square" in done.stderr
+    assert "must be square" in refused(preview.main, folder / "china.jpg", "--recipe", recipe)
 
 
 def test_read_image_turns_shrinks_and_flattens(tmp_path):

@@ -40,41 +40,50 @@ def folder(tmp_path):
     return tmp_path / "images"
 
 
-@pytest.fixture
-def tfrecords(tmp_path):
+def write_tfrecords(folder, contents, options=None):
+    """Three files of encoded images, every third in each."""
+
     def feature(value):
         return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
 
     for shard in range(3):
-        with tf.io.TFRecordWriter(str(tmp_path / f"part-{shard}.tfrecord")) as writer:
-            for name, pixels in list(zip(names(), pictures(), strict=True))[shard::3]:
+        with tf.io.TFRecordWriter(str(folder / f"part-{shard}.tfrecord"), options) as writer:
+            for name, content in list(zip(names(), contents, strict=True))[shard::3]:
                 features = tf.train.Features(
-                    feature={"image": feature(png(pixels)), "name": feature(name.encode())}
+                    feature={"image": feature(content), "name": feature(name.encode())}
                 )
                 writer.write(tf.train.Example(features=features).SerializeToString())
+
+
+@pytest.fixture
+def tfrecords(tmp_path):
+    write_tfrecords(tmp_path, [png(p) for p in pictures()])
     return tmp_path
 
 
 SPEC = {"image": tf.io.FixedLenFeature([], tf.string), "name": tf.io.FixedLenFeature([], tf.string)}
 
 
-@pytest.fixture
-def by_hand(tmp_path):
-    """A TFDS dataset laid out by hand: TFRecords and metadata."""
+def write_by_hand(path, images):
+    """A TFDS dataset laid out by hand, of pixels or of files: TFRecords and metadata."""
     features = tfds.features.FeaturesDict(
         {"image": tfds.features.Image(shape=(None, None, 3)), "name": tfds.features.Text()}
     )
-    path = tmp_path / "by_hand"
     path.mkdir()
     with tf.io.TFRecordWriter(str(path / "hand-train.tfrecord-00000-of-00001")) as writer:
-        for name, pixels in zip(names(), pictures(), strict=True):
-            writer.write(features.serialize_example({"image": pixels, "name": name}))
+        for name, image in zip(names(), images, strict=True):
+            writer.write(features.serialize_example({"image": image, "name": name}))
     tfds.folder_dataset.write_metadata(
         data_dir=path, features=features,
         split_infos=[tfds.core.SplitInfo(name="train", shard_lengths=[COUNT], num_bytes=0)],
         filename_template="{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
     )  # fmt: skip
-    return path
+
+
+@pytest.fixture
+def by_hand(tmp_path):
+    write_by_hand(tmp_path / "by_hand", pictures())
+    return tmp_path / "by_hand"
 
 
 def fingerprint(source, **options):
@@ -230,3 +239,87 @@ def test_a_missing_feature_and_a_corrupt_record_stop_the_run(tfrecords):
         message = r"part-1.tfrecord is corrupt or cut off: record 7 cannot be read"
         with pytest.raises(tf.errors.InvalidArgumentError, match=message):
             list(pl.make_dataset(source, AUG, batch_size=4, on_error=on_error))
+
+
+@pytest.mark.parametrize("compression", ["", "GZIP"])
+@pytest.mark.parametrize("damage", ["cut", "bit of a record", "bit of a length"])
+def test_a_corrupt_tfrecord_is_named(tmp_path, damage, compression):
+    write_tfrecords(tmp_path, [png(p) for p in pictures()], compression)
+    path = tmp_path / "part-1.tfrecord"
+    data = bytearray(path.read_bytes())
+    match damage:
+        case "cut":
+            data = data[:-100]
+        case "bit of a record":
+            data[len(data) // 2] ^= 4
+        case "bit of a length":
+            data[12 if compression else 0] ^= 4  # what compresses has a header of 10 bytes
+    path.write_bytes(data)
+    source = pl.from_tfrecords(tmp_path / "part-*", SPEC, id="name", compression=compression)
+    for on_error in ("raise", "replace", "skip"):
+        with pytest.raises(
+            tf.errors.InvalidArgumentError, match=r"part-1.tfrecord is corrupt or cut off: record \d"
+        ):
+            list(pl.make_dataset(source, AUG, batch_size=4, on_error=on_error))
+
+
+BROKEN = 7
+
+
+@pytest.fixture(params=["folder", "tfrecords", "tfds", "dataset"])
+def broken_source(request, tmp_path):
+    """A source with one image that is cut off, and where that lies."""
+    contents = [png(p) for p in pictures()]
+    contents[BROKEN] = contents[BROKEN][:200]
+    name = names()[BROKEN]
+    match request.param:
+        case "folder":
+            for path, content in zip(names(), contents, strict=True):
+                (tmp_path / path).parent.mkdir(exist_ok=True)
+                (tmp_path / path).write_bytes(content)
+            return pl.from_folder(tmp_path), name
+        case "tfrecords":
+            write_tfrecords(tmp_path, contents)
+            place = f"{tmp_path}/part-{BROKEN % 3}.tfrecord[{BROKEN // 3}]"
+            return pl.from_tfrecords(tmp_path / "part-*", SPEC, id="name"), place
+        case "tfds":
+            files = [tmp_path / f"{number}.png" for number in range(COUNT)]
+            for file, content in zip(files, contents, strict=True):
+                file.write_bytes(content)
+            write_by_hand(tmp_path / "by_hand", map(str, files))
+            place = f"hand-train.tfrecord-00000-of-00001__{BROKEN}"
+            return pl.from_tfds(tfds.builder_from_directory(tmp_path / "by_hand"), id="name"), place
+    dataset = tf.data.Dataset.from_tensor_slices({"image": contents, "path": names()})
+    return pl.from_dataset(dataset, id="path"), name
+
+
+def test_what_fails_is_named_with_its_place_and_cause(broken_source, tmp_path):
+    source, place = broken_source
+    id_ = int(ar.string_ids(names()[BROKEN]))
+    cause = "its PNG data is truncated or corrupt; its header says height 30, width 40"
+    with pytest.raises(tf.errors.InvalidArgumentError) as failed:
+        list(pl.make_dataset(source, AUG, batch_size=4))
+    assert f"the example with id {id_} ({place}) cannot be used: {cause}" in str(failed.value)
+    for on_error, count in (("replace", COUNT), ("skip", COUNT - 1)):
+        log = tmp_path / f"{on_error}.txt"
+        run = pl.make_dataset(source, AUG, batch_size=4, on_error=on_error, skipped=log)
+        assert sum(len(batch["id"]) for batch in run) == count
+        assert log.read_text() == f"{id_}\t{place}\t{cause}\n"
+
+
+def test_the_cause_is_told_with_tensorflows_log_switched_off(python, tmp_path):
+    (tmp_path / "a.png").write_bytes(png(pictures()[0])[:200])
+    program = """
+import sys, tensorflow as tf, augrng as ar, pipelines as pl
+aug = ar.Compose([ar.CenterCrop(8, 8)], seed=1)
+try: list(pl.make_dataset(pl.from_folder(sys.argv[1]), aug, batch_size=1))
+except tf.errors.InvalidArgumentError as error: print(error.message)
+list(pl.make_dataset(pl.from_folder(sys.argv[1]), aug, batch_size=1, on_error="skip", skipped=sys.argv[1] + "/log"))
+"""
+    said = python(program, tmp_path, env={"TF_CPP_MIN_LOG_LEVEL": "3"})
+    assert "(a.png) cannot be used: its PNG data is truncated or corrupt" in said
+    assert (
+        (tmp_path / "log")
+        .read_text()
+        .endswith("\ta.png\tits PNG data is truncated or corrupt; its header says height 30, width 40\n")
+    )

@@ -14,6 +14,7 @@ from PIL import Image
 import augrng as ar
 import pipelines as pl
 from pipelines.training import Settings, Trainer, digest_of, open_splits
+from scripts import train as train_script
 from tests.conftest import ROOT
 
 AUG = ar.Compose([ar.RandomCrop(12, 12), ar.RandomFlip()], seed=1)
@@ -208,9 +209,5 @@ def test_test_examples_are_those_whose_id_five_divides(rng, tmp_path):
         (["digits", "--seed", "-1"], r"seed: must lie in \[0, 2\*\*32\), got -1"),
     ],
 )
-def test_bad_arguments_are_told(arguments, message, tmp_path):
-    done = train(*arguments, "--out", tmp_path)
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
-
-    assert re.search(message, done.stderr)
+def test_bad_arguments_are_told(arguments, message, tmp_path, refused):
+    assert re.search(message, refused(train_script.main, *arguments, "--out", tmp_path))
