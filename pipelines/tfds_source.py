@@ -10,6 +10,7 @@ import tensorflow_datasets as tfds
 import augrng as ar
 from pipelines.formats import DTYPES
 from pipelines.sources import Record, Source, with_id
+from pipelines.tfrecord import read_files
 
 
 def from_tfds(
@@ -23,7 +24,7 @@ def from_tfds(
     """A TFDS dataset that is prepared on disk, as a stream in file order; ids are hashes of `tfds_id`s.
 
     Images stay encoded until they are decoded in the pipeline, to the channels and the dtype that the feature
-    says; float images come decoded. For datasets laid out by hand pass
+    says; float images come decoded. A corrupt file stops the run with its name. For datasets laid out by hand pass
     `tfds.builder_from_directory(...)` or `tfds.folder_dataset.ImageFolder(...)`.
 
     Args:
@@ -61,9 +62,7 @@ def from_tfds(
         )
 
     def stream() -> tf.data.Dataset:
-        read = tfds.ReadConfig(add_tfds_id=True, interleave_cycle_length=1)
-        decoders = {image: tfds.decode.SkipDecoding()} if encoded else None
-        dataset = builder.as_dataset(split=split, shuffle_files=False, read_config=read, decoders=decoders)
+        dataset = _records(builder, split, {image: tfds.decode.SkipDecoding()} if encoded else None)
         return dataset.map(lambda record: with_id({**record, "image": record[image]}, id))
 
     classes = tuple(getattr(features["label"], "names", ())) if "label" in features else ()
@@ -75,6 +74,25 @@ def from_tfds(
         channels=channels,
         dtype=dtype,
     )
+
+
+def _records(builder: Any, split: str, decoders: Any) -> tf.data.Dataset:
+    """What `builder.as_dataset` gives with "tfds_id", in file order; a corrupt file is named where TFDS reads
+    TFRecords of one folder."""
+    shards = builder.info.splits[split].file_instructions
+    as_usual = type(builder)._as_dataset is tfds.core.GeneratorBasedBuilder._as_dataset
+    one_folder = len({shard.dirname() for shard in shards}) == 1
+    if not (as_usual and one_folder and builder.info.file_format == tfds.core.FileFormat.TFRECORD):
+        read = tfds.ReadConfig(add_tfds_id=True, interleave_cycle_length=1)
+        return builder.as_dataset(split=split, shuffle_files=False, read_config=read, decoders=decoders)
+
+    def parse(place: tf.Tensor, example: tf.Tensor) -> Record:
+        tfds_id = tf.strings.regex_replace(place, r"^.*/([^/]*)\[(\d+)\]$", r"\1__\2")
+        return {**builder.info.features.deserialize_example(example, decoders=decoders), "tfds_id": tfds_id}
+
+    parts = [(shard.skip, shard.take) for shard in shards]
+    records = read_files([str(shard.filename) for shard in shards], parts=parts)
+    return records.map(parse, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def _kind(feature: Any) -> tuple[int | None, str | None]:

@@ -13,13 +13,16 @@ import tensorflow as tf
 _FRAME = 16  # bytes around a record: its length, and checksums of the length and of the record
 
 
-def read_files(paths: Sequence[str], compression: str = "") -> tf.data.Dataset:
+def read_files(
+    paths: Sequence[str], compression: str = "", parts: Sequence[tuple[int, int]] | None = None
+) -> tf.data.Dataset:
     """The records of files in order, each with its place: strings "file[number]" and the record.
 
     Args:
       paths: of the files.
       compression: "", "GZIP" or "ZLIB". How much a compressed file holds is not known beforehand: it is read
         twice, the second time only to see whether it is whole.
+      parts: of each file how many records to leave out and how many to read then, -1 for all.
 
     Raises:
       InvalidArgumentError: when it runs, if a file is corrupt or cut off; names the file and the first record
@@ -27,7 +30,7 @@ def read_files(paths: Sequence[str], compression: str = "") -> tf.data.Dataset:
     """
     sizes = [0 if compression else tf.io.gfile.stat(path).length for path in paths]
 
-    def of_file(path: tf.Tensor, size: tf.Tensor) -> tf.data.Dataset:
+    def of_file(path: tf.Tensor, size: tf.Tensor, skip: tf.Tensor, take: tf.Tensor) -> tf.data.Dataset:
         records = tf.data.TFRecordDataset(path, compression_type=compression)
         whole = _is_whole(records) if compression else tf.data.Dataset.from_tensors(True)
         end = whole.map(lambda whole: ("", True, whole))
@@ -45,10 +48,11 @@ def read_files(paths: Sequence[str], compression: str = "") -> tf.data.Dataset:
                 read += _FRAME + tf.cast(tf.strings.length(record), tf.int64)
             return (number + 1, read), (tf.strings.join([path, "[", at, "]"]), record, is_end)
 
-        marked = readable.concatenate(end).scan(start, placed)
+        marked = readable.concatenate(end).scan(start, placed).skip(skip).take(take)
         return marked.filter(lambda place, record, is_end: ~is_end)
 
-    files = tf.data.Dataset.from_tensor_slices((list(paths), tf.constant(sizes, tf.int64)))
+    skips, takes = tf.unstack(tf.constant(parts or [(0, -1)] * len(paths), tf.int64), axis=1)
+    files = tf.data.Dataset.from_tensor_slices((list(paths), tf.constant(sizes, tf.int64), skips, takes))
     return files.flat_map(of_file).map(lambda place, record, is_end: (place, record))
 
 

@@ -323,3 +323,29 @@ list(pl.make_dataset(pl.from_folder(sys.argv[1]), aug, batch_size=1, on_error="s
         .read_text()
         .endswith("\ta.png\tits PNG data is truncated or corrupt; its header says height 30, width 40\n")
     )
+
+
+@pytest.mark.parametrize("split", ["train", "train[:10%]", "test[5:9]", "train[1000:1005]+test[:3]", "all"])
+def test_tfds_records_are_those_that_tfds_reads(tmp_path_factory, split):
+    builder = digits.prepared(digits.Digits, tmp_path_factory.getbasetemp() / "digits")
+    read = tfds.ReadConfig(add_tfds_id=True, interleave_cycle_length=1)
+    expected = list(builder.as_dataset(split=split, read_config=read).as_numpy_iterator())
+    source = pl.from_tfds(builder, split)
+    found = list(source.dataset().as_numpy_iterator())
+    assert len(found) == len(expected) == source.size
+    for got, wanted in zip(found, expected, strict=True):
+        assert all(got[name] == wanted[name] for name in ("tfds_id", "label", "index"))
+        assert np.array_equal(tf.io.decode_png(got["image"], 1), wanted["image"])
+
+
+def test_a_corrupt_shard_of_tfds_is_named(by_hand):
+    path = by_hand / "hand-train.tfrecord-00000-of-00001"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+    source = pl.from_tfds(tfds.builder_from_directory(by_hand), id="name")
+    for on_error in ("raise", "replace", "skip"):
+        with pytest.raises(
+            tf.errors.InvalidArgumentError, match=f"{path.name} is corrupt or cut off: record 1"
+        ):
+            list(pl.make_dataset(source, AUG, batch_size=4, on_error=on_error))
