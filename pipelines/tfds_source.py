@@ -24,8 +24,8 @@ def from_tfds(
     """A TFDS dataset that is prepared on disk, as a stream in file order; ids are hashes of `tfds_id`s.
 
     Images stay encoded until they are decoded in the pipeline, to the channels and the dtype that the feature
-    says; float images come decoded. A corrupt file stops the run with its name. For datasets laid out by hand pass
-    `tfds.builder_from_directory(...)` or `tfds.folder_dataset.ImageFolder(...)`.
+    says; float images come decoded. A corrupt file stops the run with its name. For datasets laid out by hand
+    pass `tfds.builder_from_directory(...)` or `tfds.folder_dataset.ImageFolder(...)`.
 
     Args:
       name_or_builder: a name for `tfds.builder`, or a builder.
