@@ -40,13 +40,15 @@ def pytest_collection_finish():
 
 
 @pytest.fixture(autouse=True)
-def no_global_seed():
-    """Each test starts as a fresh program does: without a global seed."""
+def as_in_a_fresh_program():
+    """Each test starts without a global seed and without op determinism, which `seed_everything` turns on."""
     from tensorflow.python.eager import context
+    from tensorflow.python.framework import config
 
     context.context()._seed = None
     yield
     context.context()._seed = None
+    config.disable_op_determinism()
 
 
 @pytest.fixture
