@@ -80,15 +80,20 @@ def python():
     return run
 
 
+def status_of(main, *arguments):
+    """Runs a script's `main` in this process: its exit status."""
+    try:
+        return main([str(argument) for argument in arguments])
+    except SystemExit as end:  # argparse's
+        return end.code
+
+
 @pytest.fixture
 def refused(capsys):
     """Runs a script's `main` here, which must end with status 2 and no traceback, and returns what it says."""
 
     def run(main, *arguments):
-        try:
-            status = main([str(argument) for argument in arguments])
-        except SystemExit as end:  # argparse's
-            status = end.code
+        status = status_of(main, *arguments)
         said = capsys.readouterr().err
         assert status == 2, said
         assert "Traceback" not in said
@@ -100,7 +105,6 @@ def refused(capsys):
 SLOW = ["training", "resume", "dataset", "read", "invariance", "scripts", "device"]  # files that take minutes
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """A worker takes a file after the other: the slow ones come first, so that none is left to the end."""
     items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in SLOW)

@@ -1,14 +1,12 @@
 """Features that vary in length, and pictures of several sizes: ragged tensors on every route."""
 
-import io
-
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 
 import augrng as ar
 import pipelines as pl
+from tests.files import encoded
 
 COUNT = 10
 AUG = ar.Compose([ar.CenterCrop(8, 8)], seed=1)
@@ -19,12 +17,6 @@ TAGS = [np.arange(n % 4) for n in range(COUNT)]
 FIXED = {"image": tf.io.FixedLenFeature([], tf.string), "id": tf.io.FixedLenFeature([], tf.int64)}
 
 
-def png(pixels):
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
 def from_records(path, tags):
     def feature(value):
         if isinstance(value, bytes):
@@ -33,7 +25,7 @@ def from_records(path, tags):
 
     with tf.io.TFRecordWriter(str(path)) as writer:
         for number in range(COUNT):
-            values = {"image": png(PICTURES[number]), "id": [number], "tags": TAGS[number]}
+            values = {"image": encoded(PICTURES[number], "PNG"), "id": [number], "tags": TAGS[number]}
             features = tf.train.Features(feature={name: feature(value) for name, value in values.items()})
             writer.write(tf.train.Example(features=features).SerializeToString())
     return pl.from_tfrecords(path, {**FIXED, "tags": tags(tf.int64)})
@@ -56,7 +48,9 @@ def from_generator(image, spec):
 SOURCES = {
     "VarLenFeature": lambda path: from_records(path, tf.io.VarLenFeature),
     "RaggedFeature": lambda path: from_records(path, tf.io.RaggedFeature),
-    "unknown lengths": lambda _: from_generator(png, tf.TensorSpec([], tf.string)),
+    "unknown lengths": lambda _: from_generator(
+        lambda pixels: encoded(pixels, "PNG"), tf.TensorSpec([], tf.string)
+    ),
     "unknown sizes": lambda _: from_generator(np.asarray, tf.TensorSpec([None, None, 3], tf.uint8)),
 }
 ROUTES = {

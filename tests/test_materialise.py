@@ -1,7 +1,7 @@
 """Materialised datasets: what TFDS reads back, resumed and refused builds, full disks, verification."""
 
 import fcntl
-import importlib.util
+import functools
 import json
 import os
 import re
@@ -19,29 +19,15 @@ from PIL import Image
 
 import augrng as ar
 import pipelines as pl
-from tests.conftest import ROOT
+from scripts import build as build_script
+from scripts import verify as verify_script
+from tests.conftest import ROOT, status_of
 from tests.test_formats import written
 
 AUG = ar.Compose([ar.RandomCrop(20, 24), ar.RandomFlip(), ar.RandomRotation(30)], seed=7)
 
 
-def script(name):
-    """Runs a script's main in this process: its exit status."""
-    spec = importlib.util.spec_from_file_location(f"script_{name}", ROOT / "scripts" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-
-    def run(*arguments):
-        try:
-            return module.main([str(argument) for argument in arguments])
-        except SystemExit as done:
-            return done.code
-
-    return run
-
-
-build, verify = script("build"), script("verify")
+build, verify = (functools.partial(status_of, script.main) for script in (build_script, verify_script))
 
 
 def contents(folder):
