@@ -70,9 +70,13 @@ class Renderer:
             if self.antialias == "exact":
                 pixels = tf.reshape(images, [-1, shape[1] * shape[2], shape[3]])
                 rows = pixels, sizes, maps, height, width, whole_borders(sizes), tf.range(shape[2])
-                return _compiled_rows(self.sampling, True, shape[3])(*rows)
-            program = _compiled_batch(self.sampling, self._levels(*shape[1:3]), tuple(shape[1:]))
-            return program(images, sizes, maps, height, width)
+                out = _compiled_rows(self.sampling, True, shape[3])(*rows)
+            else:
+                program = _compiled_batch(self.sampling, self._levels(*shape[1:3]), tuple(shape[1:]))
+                out = program(images, sizes, maps, height, width)
+            # The program may have been traced for batches of any size.
+            out.set_shape([shape[0], height, width, shape[3]])
+            return out
         if alone or self.antialias is not True:
             return self._render_flat(images, maps, sizes, padded=alone)
         spec = tf.TensorSpec([*(self.fixed_size or (None, None)), shape[3]], images.dtype)

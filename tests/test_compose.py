@@ -56,6 +56,23 @@ def test_sizes_of_a_batch_may_differ():
         assert {k: int(v) for k, v in alone.items()} == {k: int(v[row]) for k, v in together.items()}
 
 
+@pytest.mark.parametrize("antialias", [False, True, "exact"])
+def test_a_graph_knows_its_batch_whatever_ran_before(images, antialias):
+    aug = ar.Compose([ar.RandomCrop(12, 12), ar.Resize(5, 7, antialias=antialias)], seed=7)
+    for count in (2, 3, 4):
+        aug(images[:count], IDS[:count], 0)
+
+    @tf.function
+    def graph(images, ids):
+        params = aug.sample(ids, 0, images.shape[1:3])
+        return aug(images, ids, 0), aug.apply(images, params), aug.keys(ids, 0), params
+
+    specs = [tf.TensorSpec([6, 16, 20, 3], tf.uint8), tf.TensorSpec([6], tf.int64)]
+    called, applied, *drawn = graph.get_concrete_function(*specs).structured_outputs
+    assert called.shape == applied.shape == (6, 5, 7, 3)
+    assert all(tensor.shape[0] == 6 for tensor in tf.nest.flatten(drawn))
+
+
 def test_an_epoch_for_each_example(images):
     aug = ar.Compose(FAMILY, seed=7)
     mixed = aug(images, IDS, [0, 1, 2, 0, 1, 2])
