@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from augrng import affine, arguments
-from augrng.bits import bits
-from augrng.keys import fold_in
+from augrng import arguments
+from augrng.geometry import affine
+from augrng.geometry.sampling import MAX_SIDE
+from augrng.random.bits import bits
+from augrng.random.keys import fold_in
 from augrng.render import Renderer, compiled
-from augrng.sampling import MAX_SIDE
 from augrng.transforms import Params, Transform
 
 

@@ -17,10 +17,10 @@ import tensorflow as tf
 
 from augrng import arguments
 from augrng.chain import chain_of, image_sizes
+from augrng.geometry.sampling import Sampling
 from augrng.program import Program
+from augrng.random.seeds import SeedPair
 from augrng.recipe import Recipe, evaluated, listed, resolve
-from augrng.sampling import Sampling
-from augrng.seeds import SeedPair
 from augrng.transforms import Transform
 
 Params = dict[str, dict[str, tf.Tensor]]
@@ -42,7 +42,7 @@ class Compose:
     Args:
       transforms: one or more augrng transforms.
       seed: op-level seed, resolved now by TensorFlow's rules; see `augrng.get_seed`.
-      alg: "philox" or "threefry", the generator of all keys and words; see `augrng.bits`.
+      alg: "philox" or "threefry", the generator of all keys and words; see `augrng.random.bits`.
       shared_seed: whether two transforms may have one explicit name or seed, and so draw alike.
 
     Raises:

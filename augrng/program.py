@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from augrng import arguments
 from augrng.chain import Chain
-from augrng.sampling import Sampling
+from augrng.geometry.sampling import Sampling
 
 
 class Program:

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from augrng import transforms as transforms_module
-from augrng.keys import named_pair
-from augrng.seeds import SeedPair, get_seed
+from augrng.random.keys import named_pair
+from augrng.random.seeds import SeedPair, get_seed
 from augrng.transforms import Transform
 
 STREAM_VERSION = 1

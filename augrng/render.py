@@ -10,11 +10,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from augrng import reduce
-from augrng.exact import resample
-from augrng.sampling import Sampling
+from augrng.geometry import reduce
+from augrng.geometry.exact import resample
+from augrng.geometry.sampling import Sampling
+from augrng.geometry.warp import warp, whole_borders
 from augrng.transforms import Transform
-from augrng.warp import warp, whole_borders
 
 _MAX_ROWS = 1 << 31
 

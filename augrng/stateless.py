@@ -10,9 +10,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from augrng import arguments, draws
-from augrng.bits import bits
+from augrng import arguments
 from augrng.chain import chain_of, image_sizes
+from augrng.random import draws
+from augrng.random.bits import bits
 from augrng.transforms import RandomRotation, Transform
 
 

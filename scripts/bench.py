@@ -117,7 +117,7 @@ def machine() -> str:
 
 def make_inputs(folder: Path) -> None:
     """Parts of the two photographs: photo.npy, small.npy, and folders of JPEGs of quality 92."""
-    from pipelines.digits import photo_paths
+    from pipelines.sources.digits import photo_paths
 
     rng = np.random.default_rng(0)
     photos = [Image.open(path).convert("RGB") for path in photo_paths()]

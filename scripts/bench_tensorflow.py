@@ -21,9 +21,9 @@ import tensorflow as tf
 
 import augrng as ar
 import pipelines as pl
-from pipelines.device_check import contenders, moved
-from pipelines.guard import each
-from pipelines.read import Reader
+from pipelines.images.read import Reader
+from pipelines.images.rows import each
+from pipelines.run.device_check import contenders, moved
 from scripts.gpu_check import measured
 
 COUNT, BATCH = 65_536, 32

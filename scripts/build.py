@@ -19,9 +19,10 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 import augrng as ar
-from pipelines.materialise import BuildError, Job, Plan, cause, open_source
-from pipelines.shards import build
-from pipelines.sources import duplicate_ids
+from pipelines.disk.build import BuildError, Job, Plan, cause
+from pipelines.disk.shards import build
+from pipelines.sources.source import duplicate_ids
+from pipelines.sources.spec import open_source
 
 SOURCES = str(open_source.__doc__).split("\n")[0].removeprefix("Opens ").rstrip(".")
 SHOWN = 20  # duplicates, skipped examples

@@ -18,10 +18,10 @@ from tqdm import tqdm
 
 import augrng as ar
 import pipelines as pl
-from pipelines import digits
-from pipelines.contact_sheet import Row, contact_sheet
-from pipelines.decode import decode
-from pipelines.sources import Record
+from pipelines.images.decode import decode
+from pipelines.show.sheets import Row, contact_sheet
+from pipelines.sources import digits
+from pipelines.sources.source import Record
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 import augrng as ar
-from pipelines.training import Settings, Trainer, digest_of, open_splits
+from pipelines.run.training import Settings, Trainer, digest_of, open_splits
 
 Figures = dict[str, dict[str, list[float]]]
 TESTS = ("upright", "rotated and shifted")

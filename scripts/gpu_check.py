@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="also write all of it here")
     args = parser.parse_args(arguments)
     if args.export:
-        from pipelines.device_check import export
+        from pipelines.run.device_check import export
 
         export(args.export, args.batch or 1024, args.size)
         print(f"{args.export}: {sum(f.stat().st_size for f in args.export.iterdir()) / 1e6:.1f} MB")
@@ -67,7 +67,7 @@ def in_tensorflow(args: argparse.Namespace) -> Report:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import tensorflow as tf
 
-    from pipelines.device_check import compared, contenders, moved
+    from pipelines.run.device_check import compared, contenders, moved
 
     tf.get_logger().setLevel("ERROR")
     gpus = tf.config.list_physical_devices("GPU")

@@ -18,10 +18,10 @@ from PIL import Image
 from tqdm import tqdm
 
 import augrng as ar
-from pipelines.contact_sheet import Row, animation, contact_sheet
-from pipelines.files import UnreadableImageError, read_image
-from pipelines.listing import listed
-from pipelines.sources import IMAGE_SUFFIXES
+from pipelines.show.pictures import UnreadableImageError, read_image
+from pipelines.show.sheets import Row, animation, contact_sheet
+from pipelines.sources.listing import listed
+from pipelines.sources.source import IMAGE_SUFFIXES
 
 SUFFIXES = {*IMAGE_SUFFIXES, ".tif", ".tiff"}
 

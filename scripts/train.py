@@ -19,8 +19,8 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 import augrng as ar
-from pipelines.materialise import cause
-from pipelines.training import Settings, Trainer, digest_of, open_splits, steps_of
+from pipelines.disk.build import cause
+from pipelines.run.training import Settings, Trainer, digest_of, open_splits, steps_of
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -16,8 +16,8 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
-from pipelines.materialise import BuildError, Json, cause, read_manifest, versions
-from pipelines.verification import SHOWN, Verdict, job_of, verify
+from pipelines.disk.build import BuildError, Json, cause, read_manifest, versions
+from pipelines.disk.verification import SHOWN, Verdict, job_of, verify
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -59,7 +59,7 @@ def rng():
 @pytest.fixture(scope="session")
 def photos():
     """Two photographs, uint8[427, 640, 3]."""
-    from pipelines.digits import photo_paths
+    from pipelines.sources.digits import photo_paths
 
     return [tf.io.decode_jpeg(tf.io.read_file(str(path))).numpy() for path in photo_paths()]
 
@@ -102,7 +102,15 @@ def refused(capsys):
     return run
 
 
-SLOW = ["training", "resume", "dataset", "read", "invariance", "scripts", "device"]  # files that take minutes
+SLOW = [
+    "training",
+    "resume",
+    "dataset",
+    "read",
+    "invariance",
+    "commands",
+    "device",
+]  # files that take minutes
 
 
 def pytest_collection_modifyitems(items):

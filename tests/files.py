@@ -7,7 +7,7 @@ import struct
 import tensorflow as tf
 from PIL import Image
 
-from pipelines import decode as dec
+from pipelines.images import decode as dec
 
 
 def encoded(pixels, kind="JPEG", mode="RGB", **options):

@@ -15,7 +15,7 @@ import tensorflow as tf
 import augrng as ar
 from tests import golden
 from tests.cases import CASES, EPOCH, SIZE, example_ids, pictures
-from tests.test_warp import reference
+from tests.geometry.test_warp import reference
 
 RECORDED = json.loads(golden.PATH.read_text())
 VALUES = RECORDED["values"]

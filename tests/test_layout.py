@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -10,33 +11,31 @@ import pytest
 import augrng as ar
 from tests.conftest import ROOT
 
-# What each module of augrng may import from augrng; `transforms` is the package.
-ALLOWED = {
+# What each module or room of augrng may import from augrng.
+AUGRNG = {
     "arguments": set(),
-    "seeds": set(),
-    "fixed": set(),
-    "bits": {"arguments"},
-    "keys": {"arguments", "bits"},
-    "permutation": {"arguments", "bits"},
-    "draws": set(),
-    "affine": {"fixed"},
-    "sampling": set(),
-    "grid": {"fixed", "sampling"},
-    "warp": {"fixed", "grid", "sampling"},
-    "exact": {"fixed", "grid", "sampling", "warp"},
-    "reduce": {"fixed"},
-    "fingerprint": {"arguments"},
-    "transforms": {"affine", "draws", "fixed", "sampling", "transforms"},
-    "render": {"exact", "reduce", "sampling", "transforms", "warp"},
-    "chain": {"affine", "arguments", "bits", "keys", "render", "sampling", "transforms"},
-    "program": {"arguments", "chain", "sampling"},
-    "recipe": {"keys", "seeds", "transforms"},
-    "compose": {"arguments", "chain", "program", "recipe", "sampling", "seeds", "transforms"},
+    "random": {"arguments"},
+    "geometry": set(),
+    "transforms": {"random", "geometry"},
+    "render": {"geometry", "transforms"},
+    "chain": {"arguments", "geometry", "random", "render", "transforms"},
+    "program": {"arguments", "chain", "geometry"},
+    "recipe": {"random", "transforms"},
+    "compose": {"arguments", "chain", "geometry", "program", "random", "recipe", "transforms"},
     "output": set(),
+    "fingerprint": {"arguments"},
     "keras": {"arguments", "compose", "output"},
     "export": {"arguments", "compose", "output"},
-    "stateless": {"arguments", "bits", "chain", "draws", "transforms"},
+    "stateless": {"arguments", "chain", "random", "transforms"},
 }
+PIPELINES = {
+    "sources": set(),
+    "images": {"sources"},
+    "run": {"images", "sources"},
+    "disk": {"images", "run", "sources"},
+    "show": {"images", "run", "sources"},
+}
+ROOMS = [("augrng", AUGRNG), ("pipelines", PIPELINES)]
 
 
 def imports_of(path):
@@ -53,27 +52,52 @@ def modules(folder):
     return sorted((ROOT / folder).rglob("*.py"))
 
 
-@pytest.mark.parametrize("path", modules("augrng"), ids=lambda path: path.name)
-def test_imports_within_augrng_go_downward(path):
-    name = path.relative_to(ROOT / "augrng").parts[0].removesuffix(".py")
-    if name == "__init__":
+def name_of(path):
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+GRAPH = {  # module of ours -> those it imports
+    name_of(path): {module for module in imports_of(path) if module != name_of(path)}
+    for folder, _ in ROOMS
+    for path in modules(folder)
+}
+
+
+@pytest.mark.parametrize("name", GRAPH)
+def test_imports_go_downward(name):
+    package, room, *_ = name.split(".")
+    if room == "__init__":
         return
-    parts = [module.split(".") for module in imports_of(path) if module.startswith("augrng.")]
-    used = {
-        part[1] for part in parts if (ROOT / "augrng" / f"{part[1]}.py").exists() or part[1] == "transforms"
-    }
-    assert used <= ALLOWED[name]
+    allowed = dict(ROOMS)[package]
+    used = {module.split(".")[1] for module in GRAPH[name] if module.startswith(f"{package}.")}
+    assert used & set(allowed) <= {room, *allowed[room]}
 
 
-def test_the_table_above_has_no_cycle_and_no_stranger():
-    assert set(ALLOWED) == {
-        p.stem for p in (ROOT / "augrng").iterdir() if p.stem[0] != "_" and p.suffix != ".typed"
-    }
+def test_no_module_imports_itself_by_way_of_others():
+    placed = {name for name in GRAPH if name.endswith("__init__")}
+    while placed != set(GRAPH):
+        ready = {name for name, used in GRAPH.items() if used & set(GRAPH) <= placed} - placed
+        assert ready, set(GRAPH) - placed
+        placed |= ready
+
+
+@pytest.mark.parametrize(("folder", "rooms"), ROOMS)
+def test_the_tables_above_have_no_cycle_and_no_stranger(folder, rooms):
+    there = {p.stem for p in (ROOT / folder).iterdir() if p.stem[0] != "_" and p.suffix in ("", ".py")}
+    assert set(rooms) == there
     placed = set()
-    while placed != set(ALLOWED):
-        ready = {name for name, used in ALLOWED.items() if used - {name} <= placed} - placed
+    while placed != set(rooms):
+        ready = {name for name, used in rooms.items() if used <= placed} - placed
         assert ready
         placed |= ready
+
+
+def test_rooms_stay_small_and_tests_mirror_them():
+    for folder, _ in ROOMS:
+        for room in (ROOT / folder).iterdir():
+            if room.is_dir() and room.name[0] != "_":
+                assert len([path for path in room.glob("*.py") if path.stem != "__init__"]) <= 12
+                assert list((ROOT / "tests" / room.name).glob("test_*.py")) or room.name == "show"
 
 
 @pytest.mark.parametrize("folder", ["augrng", "pipelines", "scripts"])
@@ -106,9 +130,18 @@ def test_only_the_folders_of_the_layout():
 @pytest.mark.parametrize("folder", ["augrng", "pipelines"])
 def test_the_picture_in_the_readme_names_each_module(folder):
     picture = (ROOT / "README.md").read_text().split("## Layout")[1]
-    named = {line.split()[0] for line in picture.splitlines() if line.startswith("      ")}
-    there = {path.name for path in (ROOT / folder).glob("*.py") if path.name[0] != "_"}
-    assert there <= named
+    named, room = set(), ""
+    for line in re.split(rf"(?m)^    {folder}/.*\n", picture)[1].split("\n    scripts/")[0].splitlines():
+        depth, name = len(line) - len(line.lstrip()), line.split()[0] if line.strip() else ""
+        if depth <= 4:
+            break
+        room = name if name.endswith("/") else room if depth == 8 else ""
+        named.add(room if name.endswith("/") else room + name)
+    files = {path.relative_to(ROOT / folder) for path in modules(folder)}
+    there = {str(path) for path in files if path.stem != "__init__"}
+    assert named == there | {f"{path.parent}/" for path in files if path.parent.name} | (
+        {"__init__.py"} if "__init__.py" in named else set()
+    )
 
 
 PUBLIC = {name: getattr(ar, name) for name in dir(ar) if callable(getattr(ar, name)) and name[0] != "_"}

@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from augrng.sampling import Sampling
+from augrng.geometry.sampling import Sampling
 
 Params = Mapping[str, tf.Tensor]
 

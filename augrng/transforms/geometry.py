@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from augrng import affine, draws, fixed
+from augrng.geometry import affine, fixed
+from augrng.random import draws
 from augrng.transforms.base import Params, Sampled, Transform, check_integer
 
 FLIP_MODES = ("horizontal", "vertical", "horizontal_and_vertical")

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
-from augrng import affine, draws, fixed
-from augrng.sampling import MAX_SIDE
+from augrng.geometry import affine, fixed
+from augrng.geometry.sampling import MAX_SIDE
+from augrng.random import draws
 from augrng.transforms.base import Params, Sampled, Transform, check_antialias, check_integer
 from augrng.transforms.geometry import CenterCrop
 

@@ -1,0 +1,81 @@
+"""Integer affine maps from an output position to a source position.
+
+A map is int64[..., 2, 3], fixed-point with `fixed.FRACTION` bits: source = A @ (x, y) + t, the rows
+being (source x, source y) and the columns (x, y, 1). Positions are in pixels from the top left corner
+of the image, so pixel i covers [i, i + 1) and its centre is at i + 1/2.
+
+  translate, resize, flip, rotate  build maps
+  compose :: outer -> inner -> the map p -> outer(inner(p))
+  move    :: map -> points -> points
+
+Sizes are int64[..., 2], (height, width) of the image that the map reads.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+from augrng.geometry import fixed
+
+
+def from_rows(a: Any, b: Any, tx: Any, c: Any, d: Any, ty: Any) -> tf.Tensor:
+    """The map (x, y) -> (a x + b y + tx, c x + d y + ty), entries broadcast against each other."""
+    entries = [tf.cast(entry, tf.int64) for entry in (a, b, tx, c, d, ty)]
+    zero = sum(tf.zeros_like(entry) for entry in entries)
+    flat = tf.stack([entry + zero for entry in entries], -1)
+    return tf.reshape(flat, tf.concat([tf.shape(flat)[:-1], [2, 3]], 0))
+
+
+def translate(left: Any, top: Any) -> tf.Tensor:
+    """Reads `left` pixels further right and `top` further down: a crop that starts there (integers)."""
+    left, top = (tf.cast(value, tf.int64) * fixed.ONE for value in (left, top))
+    return from_rows(fixed.ONE, 0, left, 0, fixed.ONE, top)
+
+
+def resize(size: tf.Tensor, height: Any, width: Any) -> tf.Tensor:
+    """Spreads the whole image over `height` by `width` pixels."""
+    sides = [tf.cast(side, tf.int64) for side in (height, width)]
+    y, x = (tf.math.floordiv(size[..., axis] * fixed.ONE + sides[axis] // 2, sides[axis]) for axis in (0, 1))
+    return from_rows(x, 0, 0, 0, y, 0)
+
+
+def flip(size: tf.Tensor, horizontal: tf.Tensor, vertical: tf.Tensor) -> tf.Tensor:
+    """Mirrors left-right where `horizontal`, up-down where `vertical` (bool[...])."""
+    height, width = size[..., 0] * fixed.ONE, size[..., 1] * fixed.ONE
+    one, zero = tf.constant(fixed.ONE, tf.int64), tf.constant(0, tf.int64)
+    return from_rows(
+        tf.where(horizontal, -one, one),
+        zero,
+        tf.where(horizontal, width, zero),
+        zero,
+        tf.where(vertical, -one, one),
+        tf.where(vertical, height, zero),
+    )
+
+
+def rotate(size: tf.Tensor, angle: tf.Tensor) -> tf.Tensor:
+    """Turns the picture counter-clockwise about its centre by `angle`, in units of 2**-32 turn."""
+    sine, cosine = fixed.sincos(angle)
+    center_y, center_x = (size[..., axis] * (fixed.ONE // 2) for axis in (0, 1))
+    return from_rows(
+        cosine,
+        -sine,
+        center_x - fixed.multiply(center_x, cosine) + fixed.multiply(center_y, sine),
+        sine,
+        cosine,
+        center_y - fixed.multiply(center_x, sine) - fixed.multiply(center_y, cosine),
+    )
+
+
+def compose(outer: tf.Tensor, inner: tf.Tensor) -> tf.Tensor:
+    """The map p -> outer(inner(p)); exact for maps that move whole pixels."""
+    linear = fixed.multiply(inner[..., None, :, :], outer[..., :, :2, None])  # [..., 2, 2, 3]
+    summed = linear[..., 0, :] + linear[..., 1, :]
+    offset = tf.concat([tf.zeros_like(outer[..., :2]), outer[..., 2:]], -1)
+    return summed + offset
+
+
+def move(map_: tf.Tensor, points: tf.Tensor) -> tf.Tensor:
+    """Maps fixed-point positions int64[..., 2] = (x, y)."""
+    products = fixed.multiply(points[..., None, :], map_[..., :2])
+    return tf.reduce_sum(products, -1) + map_[..., 2]

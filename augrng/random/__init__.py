@@ -1,0 +1,1 @@
+"""From (seed, op, epoch, id) to decisions: seeds, bits, keys, draws, orders."""

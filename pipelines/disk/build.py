@@ -1,0 +1,211 @@
+"""Materialised datasets: a source, plain or augmented, written as TFRecord shards that TFDS reads back.
+
+    OUT/digits-train.tfrecord-00000-of-00004   tf.train.Example: image (PNG), id, epoch, label if there is one
+    OUT/dataset_info.json, features.json       for tfds.builder_from_directory(OUT)
+    OUT/manifest.json                          from what and with what it was made, counts, fingerprints
+
+Examples keep the source's order, the variants of one stand side by side, shard s of S holds the examples
+[n s // S, n (s + 1) // S). Nothing in OUT depends on time, threads or interruptions: two builds on a machine
+are equal byte for byte. scripts/build.py puts the parts here together, scripts/verify.py checks the result.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import platform
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+import augrng as ar
+from pipelines.images.decode import decode
+from pipelines.sources.source import Record
+from pipelines.sources.spec import open_source
+
+Json = dict[str, Any]
+
+_UNREADABLE = (  # what an example is to blame for; any other error stops a build in every mode
+    tf.errors.InvalidArgumentError, tf.errors.NotFoundError, tf.errors.PermissionDeniedError,
+    tf.errors.DataLossError, tf.errors.UnimplementedError, tf.errors.FailedPreconditionError,
+)  # fmt: skip
+
+
+class BuildError(Exception):
+    """A build had to stop; what it had finished is kept, and the same call goes on from there."""
+
+
+class Example(NamedTuple):
+    """An example's variants, uint8 or uint16[k, H, W, C], and their PNGs; or why there are none."""
+
+    id: int
+    label: int = 0
+    pixels: np.ndarray = np.zeros([0])
+    pngs: tuple[bytes, ...] = ()
+    failure: str = ""
+
+    def fingerprint(self) -> ar.Fingerprint:
+        if self.failure:
+            return ar.Fingerprint()
+        epochs = np.arange(len(self.pixels))
+        return ar.fingerprint(self.pixels, np.full_like(epochs, self.id), epochs)
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What to build; with the source's content and the versions, all that the bytes depend on.
+
+    Args:
+      source: see `pipelines.sources.spec`.
+      recipe: what `Compose.to_json` returned, or None for the pixels as they are decoded.
+      variants: how often each example comes, augmented as in the epochs 0 to variants - 1.
+      shards: how many files; None is one for each 1,000 examples, at most 1,000.
+      on_error: "raise" stops at an example that cannot be made, "skip" leaves it out.
+      channels: of decoded images, 1 for grey, 3 for RGB, 4 for RGB and alpha; None takes TFDS's word for it,
+        else 3.
+      label: the integer feature to keep as "label"; None is the feature "label", if there is one (of
+        tfrecord: sources none). Other features are left out.
+      data_dir: where tfds: looks; digits and photos are prepared there, None is "out/data".
+    """
+
+    source: str
+    recipe: str | None = None
+    variants: int = 1
+    shards: int | None = None
+    on_error: str = "raise"
+    channels: int | None = None
+    label: str | None = None
+    data_dir: str | None = None
+
+
+class Job:
+    """A plan whose source is open: its ids are read, so what cannot be read to its end is found at the start.
+
+    Raises:
+      FileNotFoundError: if the source is not there.
+      TypeError: if its images are not uint8 or uint16, or its labels no integers.
+      ValueError: if an argument is out of range, or the source is empty or cannot be read.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        if plan.on_error not in ("raise", "skip"):
+            raise ValueError(f'on_error: must be "raise" or "skip", got {plan.on_error!r}')
+        if plan.variants < 1 or (plan.recipe is None and plan.variants > 1):
+            rule = "at least 1" if plan.variants < 1 else "1 without a recipe, as all would be equal"
+            raise ValueError(f"variants: must be {rule}, got {plan.variants}")
+        self.aug = None if plan.recipe is None else ar.from_json(plan.recipe)
+        try:
+            self.source, self.stem, channels = open_source(plan.source, plan.data_dir, plan.label)
+            self.ids = self.source.ids()
+        except tf.errors.OpError as error:
+            raise ValueError(f"source: {plan.source} cannot be read: {cause(error)}") from error
+        size = len(self.ids)
+        if not size:
+            raise ValueError(f"source: must hold at least one example, {plan.source} holds none")
+        count = min(-(-size // 1000), 1000) if plan.shards is None else plan.shards
+        if not 1 <= count <= min(size, 99_999):
+            raise ValueError(f"shards: must be at least 1 and at most the {size} examples, got {count}")
+        self.plan = dataclasses.replace(plan, shards=count, channels=plan.channels or channels)
+        _, _, label, pixels, _ = self._dataset(0, png=False).element_spec
+        self.labelled, self.shape, self.dtype = label.shape.rank == 0, pixels.shape[1:], pixels.dtype
+        if self.dtype not in (tf.uint8, tf.uint16) or self.shape[-1] not in (1, 3, 4):
+            raise TypeError(
+                "source: images must be uint8 or uint16 with 1, 3 or 4 channels to become PNGs, got "
+                f"{self.dtype.name} with {self.shape[-1]}"
+            )
+        self.files = [f"{self.stem}-{shard:05d}-of-{count:05d}" for shard in range(count)]
+        self.bounds = [size * shard // count for shard in range(count + 1)]
+
+    def head(self) -> Json:
+        """What a manifest says before the first pixel is made."""
+        arguments = dataclasses.asdict(self.plan)
+        recipe = arguments.pop("recipe")
+        return {
+            "arguments": arguments,
+            "recipe": None if recipe is None else json.loads(recipe),
+            "stream_version": ar.STREAM_VERSION,
+            "versions": versions(),
+            "examples": len(self.ids),
+            "ids": hashlib.sha256(self.ids.astype("<i8").tobytes()).hexdigest(),
+        }
+
+    def examples(self, start: int, *, png: bool) -> Iterator[Example]:
+        """The examples from index `start` on, in order; one that cannot be made has a `failure`.
+
+        Raises:
+          BuildError: if the source is not what it was when it was opened, or memory or the like runs out.
+        """
+        made = iter(self._dataset(start, png).prefetch(tf.data.AUTOTUNE))
+        for index, id_ in enumerate(self.ids[start:].tolist(), start):
+            try:
+                number, found, label, pixels, pngs = (tensor.numpy() for tensor in next(made))
+            except _UNREADABLE as error:  # the iterator goes on with the next example
+                yield Example(id_, failure=cause(error))
+                continue
+            except (tf.errors.OpError, StopIteration) as error:
+                raise BuildError(f"{self.source.name}: failed at id {id_}: {cause(error)}") from error
+            if (number, found) != (index, id_):
+                raise BuildError(f"{self.source.name}: changed while read, id {found} stands where {id_} was")
+            yield Example(id_, int(label.sum()), pixels, tuple(pngs))
+
+    def _dataset(self, start: int, png: bool) -> tf.data.Dataset:
+        numbered = self.source.from_record(start).enumerate(start)
+        make = functools.partial(self._make, png)
+        return numbered.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+    def _make(self, png: bool, number: tf.Tensor, record: Record) -> tuple[tf.Tensor, ...]:
+        record = self.source.load(record)
+        image, id_, label = record["image"], record["id"], record.get(self.plan.label or "label")
+        if label is None and self.plan.label:
+            raise ValueError(f"label: must be one of the features {sorted(record)}, got {self.plan.label!r}")
+        if label is not None and not (label.dtype.is_integer and label.shape.rank == 0):
+            got = f"{label.dtype.name}{label.shape}"
+            raise TypeError(f"label: must be an integer for each example, got {got}; name another feature")
+        label = tf.zeros([0], tf.int64) if label is None else tf.cast(label, tf.int64)
+        if image.dtype == tf.string:
+            image = decode(image, channels=self.plan.channels or 3, dtype=self.source.dtype or "uint8")
+        pixels, aug = image[None], self.aug
+        if aug is not None:
+            spec = tf.TensorSpec([*(aug.output_size or (None, None)), image.shape[-1]], image.dtype)
+            epochs = tf.range(self.plan.variants, dtype=tf.int64)
+            pixels = tf.map_fn(lambda epoch: aug(image, id_, epoch), epochs, fn_output_signature=spec)
+        pngs = tf.io.encode_png(pixels) if png else tf.zeros([0], tf.string)
+        return number, id_, label, pixels, pngs
+
+
+def read_manifest(path: Path) -> Json:
+    """Reads a manifest, or the progress of a build.
+
+    Raises:
+      OSError: if the file cannot be read.
+      ValueError: if it is none.
+    """
+    try:
+        found = json.loads(path.read_text())
+        Plan(**found["arguments"]), found["recipe"], [entry["file"] for entry in found["shards"]]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path}: must be a manifest of scripts/build.py, got {error!r}") from error
+    return found
+
+
+def versions() -> dict[str, str]:
+    """What pixels could depend on beside the recipe."""
+    return {
+        "augrng": ar.__version__,
+        "tensorflow": tf.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def cause(error: BaseException) -> str:
+    """What went wrong, without the names of TensorFlow's nodes."""
+    if isinstance(error, tf.errors.OpError):
+        text = re.sub(r"\{\{[^}]*\}\}", "", error.message.split("\n\t [[")[0])
+        return re.sub(r"^.*Iterator::\S*: |\[Op:.*", "", text, flags=re.DOTALL).strip()
+    return str(error) or type(error).__name__

@@ -1,0 +1,175 @@
+"""From encoded bytes to augmented pixels, decoding only the part of a JPEG that the map reads.
+
+The size comes from the header, the params from the size, the map from the params; then the window that
+the map reads is decoded, turned upright as EXIF asks for, reduced (see `augrng.geometry.reduce`) and sampled
+once. Positions are those of the upright picture throughout: so are the pixels.
+
+Of what is to be reduced along both axes, the JPEG's own transform does a scale of 1/2, 1/4 or 1/8; the
+rest, and all of it in a full decode, are means of pixels. Where the scale is 1 the pixels are those of a
+full decode, bit for bit.
+
+The arithmetic between header and decoding is one program, which costs the same for one image and for many:
+
+  facts  :: contents -> facts, of one image; may fail
+  plan   :: contents [N] -> facts [N] -> ids [N] -> epochs [N] -> plans [N]
+  pixels :: contents -> plan -> augmented image, of one image; may fail
+"""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+import augrng as ar
+from augrng.geometry import reduce
+from augrng.render import compiled
+from pipelines.images.decode import MAX_PIXELS, RATIOS, decode_cells, decode_stored, require, upright
+from pipelines.images.formats import check_kind
+from pipelines.images.header import first_bytes, is_jpeg, more_facts
+from pipelines.images.markers import fit_for_parts
+from pipelines.images.plan import Plan, plan, rules
+from pipelines.images.rows import each
+
+_LEAST = 8  # images that a program plans, so that few programs serve all small batches
+
+
+class Reader:
+    """Reads encoded images through a recipe, inside `Dataset.map`; see the three functions above.
+
+    Args:
+      aug: a recipe whose output has a fixed size.
+      partial: whether to decode only what is read, for a JPEG; other formats, and a JPEG of which a part
+        could be decoded though the whole could not (see `markers`), are always decoded whole.
+      channels: 1 for grey, 2 for grey and alpha, 3 for RGB, 4 for RGB and alpha.
+      dtype: "uint8" or "uint16".
+      max_pixels: the largest height * width that is decoded; checked in the header before memory is taken.
+
+    Raises:
+      ValueError: if the recipe's output has no fixed size, or `channels` or `dtype` is none of these.
+    """
+
+    def __init__(
+        self,
+        aug: ar.Compose,
+        *,
+        partial: bool = True,
+        channels: int = 3,
+        dtype: str = "uint8",
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
+        check_kind(channels, dtype)
+        if aug.output_size is None:
+            raise ValueError("aug: its output must have a fixed size; add a crop or a resize to the recipe")
+        self.aug, self.partial, self._kind = aug, partial, (channels, dtype, max_pixels)
+        self._traced = _traced(aug, *self._kind)
+
+    def __call__(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor, *, most: int = 1) -> tf.Tensor:
+        """Reads one image.
+
+        Args:
+          contents: scalar string.
+          id_: int64 scalar.
+          epoch: int64 scalar.
+          most: as of `plan`, where that is used beside this: one program then serves both.
+
+        Returns:
+          [height, width, channels].
+
+        Raises:
+          InvalidArgumentError: if the image cannot be decoded or is refused by a transform.
+        """
+        plans = self._plans_of_one(contents, id_, epoch, most)
+        return each(self.pixels, contents[None], plans)[0]
+
+    def facts(self, contents: tf.Tensor) -> tf.Tensor:
+        """int32[4], what must be read from one image before its plan: `header.more_facts`, then 1 if parts
+        of it may be decoded, else 0."""
+        return _facts(self.partial)(contents)
+
+    def plan(
+        self, contents: tf.Tensor, facts: tf.Tensor, ids: tf.Tensor, epochs: tf.Tensor, *, most: int
+    ) -> Plan:
+        """Plans for string[N], int32[N, 4], int64[N], int64[N], N <= `most`: one program for all N."""
+        return self._traced.plan(contents, facts, ids, epochs, max(most, _LEAST))
+
+    def plan_one(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor, *, most: int = 1) -> Plan:
+        """The plan of one image, without the dimension N."""
+        return Plan(*(part[0] for part in self._plans_of_one(contents, id_, epoch, most)))
+
+    def _plans_of_one(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor, most: int) -> Plan:
+        facts = self.facts(contents)
+        return self.plan(contents[None], facts[None], id_[None], epoch[None], most=most)
+
+    @property
+    def pixels(self) -> Callable[[tf.Tensor, Plan], tf.Tensor]:
+        """Decodes and renders one image, [height, width, channels], by its plan; a `tf.function`."""
+        return self._traced.pixels
+
+    @property
+    def rules(self) -> list[str]:
+        """The rules that images must keep, as `Plan.refusal` counts them."""
+        return rules(self.aug, self._kind[2])
+
+    def decoded(self, contents: tf.Tensor, plan: Plan) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """What `render` takes: the part of one image that is read, [h, w, channels], map and borders."""
+        return _decoded(self.aug, *self._kind, contents, plan)
+
+
+class _Traced(NamedTuple):
+    """What a `Reader` runs: made once for equal arguments, for it takes a second to trace."""
+
+    plan: Callable[..., Plan]
+    pixels: Callable[[tf.Tensor, Plan], tf.Tensor]
+
+
+@functools.lru_cache(maxsize=64)
+def _traced(aug: ar.Compose, channels: int, dtype: str, max_pixels: int) -> _Traced:
+    def pixels(contents: tf.Tensor, plan: Plan) -> tf.Tensor:
+        return aug.program.render(*_decoded(aug, channels, dtype, max_pixels, contents, plan))
+
+    program = compiled(functools.partial(plan, aug, max_pixels))
+
+    def plans(contents: tf.Tensor, facts: tf.Tensor, ids: tf.Tensor, epochs: tf.Tensor, most: int) -> Plan:
+        count = tf.shape(ids)[0]
+        padded = []
+        for argument in [first_bytes(contents), facts, ids, epochs]:
+            rest = [[0, 0]] * (argument.shape.rank - 1)
+            whole = tf.pad(argument, [[0, most - count], *rest])
+            padded.append(tf.ensure_shape(whole, [most, *argument.shape[1:]]))
+        return Plan(*(part[:count] for part in program(*padded)))
+
+    return _Traced(plan=tf.function(plans, autograph=False), pixels=tf.function(pixels, autograph=False))
+
+
+@functools.lru_cache(maxsize=2)
+def _facts(partial: bool) -> Callable[[tf.Tensor], tf.Tensor]:
+    def facts(contents: tf.Tensor) -> tf.Tensor:
+        fit = tf.constant(False)
+        if partial:
+            fit = tf.cond(is_jpeg(contents), lambda: fit_for_parts(contents), lambda: tf.constant(False))
+        return tf.concat([more_facts(contents), tf.cast(fit, tf.int32)[None]], 0)
+
+    return tf.function(facts, [tf.TensorSpec([], tf.string)], autograph=False)
+
+
+def _decoded(
+    aug: ar.Compose, channels: int, dtype: str, max_pixels: int, contents: tf.Tensor, plan: Plan
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    asked = rules(aug, max_pixels)
+    rule = tf.gather([*asked, ""], plan.refusal)
+    message = [rule, "; got (height, width)", plan.size, ", first bytes", plan.head]
+    contents = require(contents, tf.equal(plan.refusal, len(asked)), message)
+
+    whole = functools.partial(
+        decode_stored, contents, plan.format, plan.stored, channels=channels, dtype=dtype
+    )
+    parts = [
+        functools.partial(decode_cells, contents, plan.window, ratio, channels, dtype) for ratio in RATIOS
+    ]
+    image = tf.switch_case(plan.choice, [whole, *parts])
+    image = tf.cond(plan.orientation > 1, lambda: upright(image, plan.orientation), lambda: image)
+    image = tf.slice(image, [*tf.unstack(plan.cut[:2]), 0], [*tf.unstack(plan.cut[2:]), channels])
+    image.set_shape([None, None, channels])
+    image = reduce.pick(image, plan.levels)
+    return image, plan.map, plan.borders

@@ -1,0 +1,42 @@
+"""Why an encoded image cannot be used, found out in the graph, without TensorFlow's log.
+
+An error of TensorFlow's cannot be caught there, but the step that fails can be told: reading the file,
+reading the header, a rule that the header breaks, decoding.
+"""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from pipelines.images.read import Reader
+from pipelines.sources.source import Record, Source
+
+_FORMATS = ("", "JPEG", "PNG", "GIF", "BMP", "WebP")  # by `header`'s codes
+
+
+def cause_of(source: Source, reader: Reader, rows: int) -> Callable[[Record], tf.data.Dataset]:
+    """What says of a record that cannot be read through a recipe why, as a dataset of one string.
+
+    (To take an element out of a dataset inside of another counts as state, and would keep iterators from
+    being saved.)
+    """
+
+    def of_plan(record: Record) -> tf.Tensor:
+        plan = reader.plan_one(record["image"], record["id"], record["epoch"], most=rows)
+        height, width = (tf.strings.as_string(side) for side in tf.unstack(plan.size))
+        claim = tf.strings.join(["; its header says height ", height, ", width ", width])
+        rules = [f"it is {reader.rules[0]}", *reader.rules[1:]]
+        data = tf.strings.join(["its ", tf.gather(_FORMATS, plan.format), " data is truncated or corrupt"])
+        text = tf.gather([*rules, ""], plan.refusal)
+        text = tf.where(tf.equal(plan.refusal, len(rules)), data, text)
+        text = tf.where(tf.equal(plan.refusal, 0), text, tf.strings.join([text, claim]))
+        return tf.where(tf.equal(tf.strings.length(record["image"]), 0), "it is empty", text)
+
+    def cause(record: Record) -> tf.data.Dataset:
+        loaded = tf.data.Dataset.from_tensors(record).map(source.load).ignore_errors()
+        texts = loaded.map(of_plan).ignore_errors()
+        texts = texts.concatenate(loaded.map(lambda _: "its JPEG header is truncated or corrupt"))
+        unread = "its file cannot be read: it is not there, is no file, or may not be read"
+        return texts.concatenate(tf.data.Dataset.from_tensors(unread)).take(1)
+
+    return cause

@@ -1,0 +1,232 @@
+"""make_dataset: a source, a recipe and an order, put together into batches."""
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+import augrng as ar
+from augrng.output import Output
+from pipelines.images.decode import MAX_PIXELS
+from pipelines.images.read import Reader
+from pipelines.images.rows import each
+from pipelines.run.arguments import check_sizes, checked, warn_of_nothing
+from pipelines.run.cause import cause_of
+from pipelines.run.device import OnDevice, as_rows, of_pixels, of_rows, padded_rows
+from pipelines.run.guard import OnError, Work, guarded
+from pipelines.run.order import Order, ordered, substitutes
+from pipelines.sources.source import Record, Source
+
+_SAME = Output()
+
+
+@tf.autograph.experimental.do_not_convert  # there is nothing to convert, and looking takes half a second
+def make_dataset(
+    source: Source,
+    aug: ar.Compose,
+    *,
+    batch_size: int,
+    epochs: int | None = 1,
+    seed: int | None = None,
+    shuffle: bool = True,
+    shuffle_buffer: int = 10_000,
+    start_step: int = 0,
+    host: int = 0,
+    hosts: int = 1,
+    drop_remainder: bool = False,
+    decode: str = "partial",
+    channels: int | None = None,
+    dtype: str | None = None,
+    max_pixels: int = MAX_PIXELS,
+    on_error: str = "raise",
+    skipped: str | Path | None = None,
+    num_parallel_calls: int = tf.data.AUTOTUNE,
+    output: Output | str = _SAME,
+    only_epoch: int | Callable[[], tf.Tensor] | None = None,
+    device: str | None = None,
+) -> Any:
+    """Batches of augmented images, the same whatever the number of threads, hosts or restarts.
+
+    The examples of a run are one sequence: epoch after epoch, cut into batches, so a batch may hold the end
+    of one epoch and the start of the next. With random access (`from_arrays`, `from_folder`) global batch t
+    is a pure function of t, and a resume at `start_step` costs what a start at 0 costs. A stream is read up
+    to there; save its iterator with `tf.train.Checkpoint(iterator=iter(dataset))` instead.
+
+    Args:
+      source: of the records; see `pipelines.sources.source`.
+      aug: the recipe; its output must have a fixed size, or else the source's images.
+      batch_size: examples in a global batch; a multiple of `hosts`.
+      epochs: how often each example comes; None goes on for ever.
+      seed: op-level seed of the shuffle, resolved as `augrng.get_seed` does. Augmentation has the recipe's.
+      shuffle: whether to shuffle each epoch.
+      shuffle_buffer: how many records a stream is shuffled through.
+      start_step: the first global batch.
+      host: this process, in [0, hosts).
+      hosts: how many processes share each batch. All make the same number of batches; of a short last batch
+        a host may have 0 rows.
+      drop_remainder: whether a short last global batch is left out; all shapes are then known.
+      decode: "partial" decodes the part of a JPEG that is read, at the coarsest scale that suffices;
+        "full" decodes all of it. The pixels differ only where the scale is not 1; see
+        `pipelines.images.read`.
+      channels: of encoded images: 1 for grey, 2 for grey and alpha, 3 for RGB, 4 for RGB and alpha. None is
+        what the source says (a TFDS feature), else 3. Images that come as pixels keep theirs.
+      dtype: of encoded images: "uint8" or "uint16". None is what the source says, else "uint8".
+      max_pixels: encoded images whose header claims more are refused before memory is taken.
+      on_error: for encoded images that cannot be read, decoded, or are refused by the recipe. No other
+        example moves in any case:
+        "raise" stops, naming id, path and cause.
+        "replace" puts another example in the place, with its own id: one of the source that is drawn from the
+        seed, the epoch and the broken one's id alone, or of a stream one of the same global batch; up to 16
+        are tried, then it stops.
+        "skip" leaves the place empty: its batch has a row less, perhaps none. Not with `drop_remainder`.
+      skipped: with "replace" and "skip": a file to which a line is added for each example that is broken,
+        about in their order: id, path (or file and number in it, or `tfds_id`) and cause, with tabs between.
+        Without it they go to standard error. `skipped_ids` reads it.
+      num_parallel_calls: how many batches are worked on at once.
+      output: range and dtype of what comes out: "same", "unit", or an `augrng.output.Output`.
+      only_epoch: makes this epoch alone, in place of `epochs`: a number, or a function that gives it in
+        TensorFlow and is asked whenever an iteration begins.
+      device: "GPU:0" or the like: the host only decodes, and keys, warp and output run there as one program.
+        The pixels are the same. By default all is done in the dataset, on the host.
+
+    Returns:
+      A dataset of dicts: "image" [B, height, width, C], "id" int64[B], "epoch" int64[B] and the source's
+      further features, ragged where they vary in length; B = batch_size / hosts.
+      With `device` an iterable of the same; see `pipelines.run.device.OnDevice`.
+
+    Raises:
+      TypeError: if an argument is of the wrong type.
+      ValueError: if an argument is out of range, the recipe refuses the source's images or its output has no
+        fixed size, the source is empty or never ends, or there is no such device; or with `device`, if its
+        images are pixels of several sizes.
+      OSError: if `skipped` cannot be written.
+      tf.errors.InvalidArgumentError: when it runs, for an image that cannot be used; names id, path, cause.
+    """
+    output = checked(
+        source, aug, output, batch_size=batch_size, epochs=epochs, start_step=start_step,
+        host=host, hosts=hosts, channels=channels, max_pixels=max_pixels, shuffle_buffer=shuffle_buffer,
+    )  # fmt: skip
+    if decode not in ("partial", "full"):
+        raise ValueError(f'decode: must be "partial" or "full", got {decode!r}')
+    if on_error == "skip" and drop_remainder:
+        raise ValueError(
+            'on_error: must be "raise" or "replace" with drop_remainder=True, got "skip": a place that stays '
+            "empty would change the shape of its batch"
+        )
+    order = Order(
+        epochs=epochs, seed=seed, shuffle=shuffle, buffer=shuffle_buffer, batch_size=batch_size,
+        host=host, hosts=hosts, start=start_step, drop_remainder=drop_remainder, only=only_epoch,
+    )  # fmt: skip
+    replaces = on_error == "replace"
+    failures = OnError(on_error, skipped, functools.partial(substitutes, source, order) if replaces else None)
+    warn_of_nothing(source.size, order.passes, batch_size, drop_remainder)
+    image = source.dataset().element_spec["image"]
+    check_sizes(source, aug, image)
+    encoded = image.dtype == tf.string
+    batches = ordered(source, order, pool=encoded and replaces)
+    on_device = None
+    if encoded:
+        reader = Reader(
+            aug, partial=decode == "partial", channels=channels or source.channels or 3,
+            dtype=dtype or source.dtype or "uint8", max_pixels=max_pixels,
+        )  # fmt: skip
+        work = _decoding(source, reader) if device else _reading(source, reader, order.rows)
+        batches = guarded(batches, work, failures, num_parallel_calls=num_parallel_calls)
+        if device:
+            batches, on_device = batches.map(functools.partial(padded_rows, aug)), of_rows(aug, output)
+    elif not device:
+        batches = batches.map(functools.partial(_augmented, aug), num_parallel_calls)
+    elif image.shape.is_fully_defined():
+        on_device = of_pixels(aug, output)
+    else:
+        raise ValueError(
+            f"device: needs images of one size or encoded ones, got images of {image.shape}; resize them in "
+            "the source, or leave device= out"
+        )
+    if not device and output != _SAME:
+        batches = batches.map(lambda batch: {**batch, "image": output(batch["image"])}, num_parallel_calls)
+    if drop_remainder:
+        batches = batches.map(functools.partial(_of_size, order.rows))
+    steps = order.steps(source.size)
+    if steps != tf.data.UNKNOWN_CARDINALITY:
+        batches = batches.apply(tf.data.experimental.assert_cardinality(steps))
+    batches = batches.prefetch(tf.data.AUTOTUNE).with_options(_options())
+    return batches if on_device is None else OnDevice(batches, *on_device, str(device))
+
+
+def skipped_ids(path: str | Path) -> list[int]:
+    """The ids in a file that `make_dataset(..., skipped=path)` wrote."""
+    file = Path(path)
+    return [int(line.split("\t")[0]) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def _options() -> tf.data.Options:
+    options = tf.data.Options()
+    # A thread that runs a program of XLA's waits for the parts that others take of it.
+    options.threading.private_threadpool_size = 2 * (os.cpu_count() or 1)
+    # The rewriting takes half a second for each iterator, and what is built here leaves it nothing to do.
+    options.experimental_optimization.apply_default_optimizations = False
+    return options
+
+
+def _augmented(aug: ar.Compose, batch: Record) -> Record:
+    """A batch of pixels, augmented: of one size by one program, of several one by one."""
+    image, ids, epochs = batch["image"], batch["id"], batch["epoch"]
+    if not isinstance(image, tf.RaggedTensor):
+        return {**batch, "image": aug(image, ids, epochs)}
+
+    def one(image: tf.RaggedTensor | tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
+        return aug(image.to_tensor() if isinstance(image, tf.RaggedTensor) else image, id_, epoch)
+
+    return {**batch, "image": each(one, image, ids, epochs)}
+
+
+def _of_size(rows: int, batch: Record) -> Record:
+    """A batch whose dense features are known to have so many rows."""
+
+    def sized(part: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
+        ragged = isinstance(part, tf.RaggedTensor)
+        return part if ragged else tf.ensure_shape(part, [rows, *part.shape[1:]])
+
+    return {name: sized(part) for name, part in batch.items()}
+
+
+def _reading(source: Source, reader: Reader, rows: int) -> Work:
+    """What reads and augments a batch of at most so many records, and what does it for one."""
+
+    def load(record: Record) -> dict[str, tf.Tensor]:
+        loaded = source.load(record)
+        return {name: value for name, value in loaded.items() if value is not record.get(name)}
+
+    def prepare(record: Record) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        added = load(record)
+        return added, reader.facts({**record, **added}["image"])
+
+    def together(batch: Record) -> Record:
+        added, facts = each(prepare, batch)
+        batch = {**batch, **added}
+        contents = batch["image"]
+        plans = reader.plan(contents, facts, batch["id"], batch["epoch"], most=rows)
+        return {**batch, "image": each(reader.pixels, contents, plans)}
+
+    def alone(record: Record) -> Record:
+        record = {**record, **load(record)}
+        image = reader(record["image"], record["id"], record["epoch"], most=rows)
+        return {**record, "image": image}
+
+    return Work(together, alone, cause_of(source, reader, rows))
+
+
+def _decoding(source: Source, reader: Reader) -> Work:
+    """What reads one record as far as a device needs it; there is no such thing for a batch."""
+
+    def alone(record: Record) -> Record:
+        record = source.load(record)
+        contents = record["image"]
+        plan = reader.plan_one(contents, record["id"], record["epoch"])
+        return {**record, **as_rows(*reader.decoded(contents, plan))}
+
+    return Work(None, alone, cause_of(source, reader, 1))

@@ -1,0 +1,1 @@
+"""Pictures for people who want to see what is done."""

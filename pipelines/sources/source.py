@@ -1,0 +1,284 @@
+"""Where examples come from: sources of records that have ids.
+
+A record is a dict with "image", encoded bytes (a scalar string) or pixels [H, W, C]; "id", int64, which
+names the example for ever; and whatever else it came with ("label", ...), untouched.
+
+A source with random access makes any record from its index, so that an epoch needs no buffer to be
+shuffled and a run can start anywhere. A stream is read from front to back.
+"""
+
+import dataclasses
+import numbers
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+import augrng as ar
+from pipelines.sources.tfrecord import read_files
+
+Record = dict[str, tf.Tensor]
+DTYPES = ("uint8", "uint16")  # of decoded images
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".dib", ".webp")
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Records with ids.
+
+    Args:
+      name: what errors, manifests and progress bars call it.
+      size: how many records there are, or None if that is not known.
+      records: for random access: a graph function from indices, int64[N], to a batch of N records.
+      stream: for a stream: a function that makes the dataset of records, in a fixed order.
+      load: what completes a record and may fail, such as reading its file; run where errors are dealt with.
+        It adds or replaces features, of known shapes, and drops none.
+      class_names: the names of the labels, if there are some.
+      channels: of encoded images, 1 to 4, if the source knows.
+      dtype: of encoded images, "uint8" or "uint16", if the source knows.
+    """
+
+    name: str
+    size: int | None
+    records: Callable[[tf.Tensor], Record] | None = None
+    stream: Callable[[], tf.data.Dataset] | None = None
+    load: Callable[[Record], Record] = lambda record: record
+    class_names: tuple[str, ...] = ()
+    channels: int | None = None
+    dtype: str | None = None
+
+    def dataset(self) -> tf.data.Dataset:
+        """All records once, complete, in the source's own order."""
+        return self.from_record(0).map(self.load, num_parallel_calls=tf.data.AUTOTUNE)
+
+    def ids(self) -> np.ndarray:
+        """The ids of all records, int64[size]; no file is read for it that `load` would read."""
+        return self.column("id").astype(np.int64)
+
+    def column(self, name: str) -> np.ndarray:
+        """A scalar feature of all records, [size], in the source's order; `load` is not called.
+
+        Raises:
+          ValueError: if records have no such scalar before they are loaded.
+        """
+        records = self.from_record(0)
+        spec = records.element_spec.get(name)
+        if spec is None or spec.shape.rank != 0:
+            raise ValueError(f"{name}: must be a scalar in the records of {self.name}, got {spec}")
+        values = records.map(lambda record: record[name]).batch(4096)
+        return np.concatenate([np.zeros([0], spec.dtype.as_numpy_dtype), *values.as_numpy_iterator()])
+
+    def part(self, keep: Callable[[Any], Any]) -> "Source":
+        """The records whose ids are wanted.
+
+        Args:
+          keep: says of ids, tensors or arrays of int64, whether they are.
+        """
+        kept = np.flatnonzero(keep(self.ids()))
+        if self.records is None:
+            whole = self.from_record
+            stream = lambda: whole(0).filter(lambda record: keep(record["id"]))  # noqa: E731
+            return dataclasses.replace(self, size=len(kept), stream=stream)
+        records, places = self.records, tf.constant(kept, tf.int64)
+        return dataclasses.replace(
+            self, size=len(kept), records=lambda indices: records(tf.gather(places, indices))
+        )
+
+    def split(self, fraction: float, seed: int = 0) -> tuple["Source", "Source"]:
+        """Two parts of about this share and the rest, both with the same `class_names`.
+
+        On which side a record comes depends on its id and the seed alone: records that are added move no
+        other, and the global seed has no part in it. It is uniform in the ids: word 0 of the key
+        fold_in((0x73706C6974, seed), id) is below fraction * 2**32.
+
+        Args:
+          fraction: between 0 and 1.
+          seed: of the draw, int64.
+
+        Raises:
+          TypeError: if the fraction is no number, or the seed no integer.
+          ValueError: if the fraction is not between 0 and 1.
+        """
+        if isinstance(fraction, bool) or not isinstance(fraction, numbers.Real):
+            raise TypeError(f"fraction: must be a number between 0 and 1, got {fraction!r}")
+        if not 0 < fraction < 1:
+            raise ValueError(f"fraction: must be between 0 and 1, got {fraction}; take(n) takes n records")
+        if isinstance(seed, bool) or not isinstance(seed, numbers.Integral):
+            raise TypeError(f"seed: must be an integer, got {seed!r}")
+        pair, below = tf.constant([0x73706C6974, int(seed)], tf.int64), round(fraction * 2**32)
+
+        def first(ids: Any) -> tf.Tensor:
+            words = ar.bits(ar.fold_in(pair, tf.cast(ids, tf.int64)), 1)
+            return tf.cast(words[..., 0], tf.int64) < below
+
+        return self.part(first), self.part(lambda ids: tf.logical_not(first(ids)))
+
+    def take(self, count: int) -> "Source":
+        """The first records in the source's order, all if there are no more.
+
+        Raises:
+          TypeError: if the count is no integer.
+          ValueError: if it is below 1.
+        """
+        if isinstance(count, bool) or not isinstance(count, numbers.Integral):
+            raise TypeError(f"count: must be an integer, got {count!r}; split(0.9) takes a share")
+        if count < 1:
+            raise ValueError(f"count: must be at least 1, got {count}")
+        size = None if self.size is None else min(int(count), self.size)
+        if self.records is not None:
+            return dataclasses.replace(self, size=size)
+        whole = self.from_record
+        return dataclasses.replace(self, size=size, stream=lambda: whole().take(int(count)))
+
+    def from_record(self, start: int) -> tf.data.Dataset:
+        """The records from one on in the source's own order, not completed by `load`."""
+        if self.records is None:
+            assert self.stream is not None
+            return self.stream().skip(start)
+        indices = tf.data.Dataset.range(start, self.size).batch(256)
+        return indices.map(self.records, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
+
+
+def ragged_features(record: Record) -> Record:
+    """The record with its sparse features as what `tf.data` can batch: vectors, or ragged from rank 2 on."""
+
+    def converted(feature: Any) -> Any:
+        if not isinstance(feature, tf.SparseTensor):
+            return feature
+        if feature.shape.rank == 1:  # a feature that varies in length leaves no place out
+            return feature.values
+        return tf.RaggedTensor.from_sparse(feature)
+
+    return {name: converted(feature) for name, feature in record.items()}
+
+
+def duplicate_ids(source: Source) -> dict[int, int]:
+    """The ids that stand for more than one record, and how many; reads the whole source."""
+    ids, counts = np.unique(source.ids(), return_counts=True)
+    return {int(id_): int(count) for id_, count in zip(ids, counts, strict=True) if count > 1}
+
+
+def from_tfrecords(
+    files: str | Path | Sequence[str | Path],
+    features: Mapping[str, Any],
+    *,
+    image: str = "image",
+    id: str | Callable[[Record], tf.Tensor] = "id",
+    compression: str = "",
+    size: int | None = None,
+) -> Source:
+    """TFRecord files of `tf.train.Example`, as a stream in the order of the sorted file names.
+
+    A record has "path" beside its features, unless one of them is called so: its file and its number there,
+    "data/part-1.tfrecord[17]". A corrupt file stops the run with its name.
+
+    Args:
+      files: a glob pattern, or a list of paths.
+      features: what to parse, as for `tf.io.parse_single_example`; a feature that is missing in a record
+        and has no default stops the run with its name.
+      image: the feature that holds the encoded image.
+      id: the feature that holds the id (int64, or strings to hash), or a function of the parsed record.
+      compression: "", "GZIP" or "ZLIB".
+      size: how many records there are, if known.
+
+    Raises:
+      FileNotFoundError: if no file matches.
+      ValueError: if `features` lacks the image or the id.
+    """
+    if isinstance(files, (str, Path)):
+        paths = sorted(tf.io.gfile.glob(str(files)))
+    else:
+        paths = sorted(map(str, files))
+    missing = [path for path in paths if not tf.io.gfile.exists(path)]
+    if missing or not paths:
+        raise FileNotFoundError(f"files: must name TFRecord files, found none at {missing or files}")
+    for name in (image, id) if isinstance(id, str) else (image,):
+        if name not in features:
+            raise ValueError(f"features: must describe {name!r}, got {sorted(features)}")
+
+    def parse(place: tf.Tensor, example: tf.Tensor) -> Record:
+        parsed = tf.io.parse_single_example(example, dict(features))
+        return with_id({"path": place, **parsed, "image": parsed[image]}, id)
+
+    def stream() -> tf.data.Dataset:
+        records = read_files(paths, compression)
+        return records.map(parse, num_parallel_calls=tf.data.AUTOTUNE)
+
+    return Source(f"tfrecords {paths[0]} ({len(paths)} files)", size, stream=stream)
+
+
+def from_dataset(
+    dataset: tf.data.Dataset,
+    *,
+    id: str | Callable[[Record], tf.Tensor] | None = None,
+    image: str = "image",
+) -> Source:
+    """Any dataset of dicts, or of (image, label) pairs, as a stream.
+
+    Args:
+      dataset: of dicts that hold an image (encoded bytes or pixels) and something that makes an id, or of
+        pairs, which become "image" and "label"; its order must be the same in every epoch, so shuffle later,
+        not before.
+      id: the feature that is the id (int64, or strings to hash), or a function of the record. By default
+        "id", and of pairs the place in the dataset.
+      image: the feature that is the image.
+
+    Raises:
+      TypeError: if it is no dataset, or its elements are neither dicts nor pairs.
+      ValueError: if the image or the id is missing, or the dataset never ends.
+    """
+    if not isinstance(dataset, tf.data.Dataset):
+        raise TypeError(
+            f"dataset: must be a tf.data.Dataset, got {type(dataset).__name__}; from_arrays takes arrays"
+        )
+    if never_ends(dataset):
+        raise ValueError(
+            "dataset: must end, got one that repeats for ever; leave repeat() out, epochs= repeats"
+        )
+    spec = dataset.element_spec
+    if isinstance(spec, tuple) and len(spec) == 2:
+        dataset = dataset.enumerate().map(_of_pair)
+        spec, id = dataset.element_spec, "id" if id is None else id
+    if not isinstance(spec, dict):
+        raise TypeError(
+            "dataset: its elements must be dicts, or (image, label) pairs; make dicts with "
+            f'dataset.map(lambda image, ...: {{"image": image, ...}}), got elements {spec}'
+        )
+    key: str | Callable[[Record], tf.Tensor] = "id" if id is None else id
+    for name in (image, key) if isinstance(key, str) else (image,):
+        if name not in spec:
+            do = "; id= names a feature, or makes one of a record" if name == key else "; image= names it"
+            raise ValueError(f"dataset: its elements must have {name!r}, got {sorted(spec)}{do}")
+    size = int(dataset.cardinality())
+    return Source(
+        name="dataset",
+        size=size if size >= 0 else None,
+        stream=lambda: dataset.map(lambda record: with_id({**record, "image": record[image]}, key)),
+    )
+
+
+def never_ends(dataset: tf.data.Dataset) -> bool:
+    """Whether a dataset is seen to repeat for ever, also if what is left of it is not counted (`filter`)."""
+    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
+        return True
+    inputs = dataset._inputs()
+    ends = type(dataset).__name__.strip("_") in ("TakeDataset", "TakeWhileDataset")
+    return bool(inputs) and not ends and all(never_ends(part) for part in inputs)
+
+
+def _of_pair(place: tf.Tensor, pair: tuple[tf.Tensor, tf.Tensor]) -> Record:
+    return {"image": pair[0], "label": pair[1], "id": place}
+
+
+def with_id(record: Record, id: str | Callable[[Record], tf.Tensor]) -> Record:
+    """The record with its int64 "id", from a feature or a function; strings are hashed."""
+    value = record[id] if isinstance(id, str) else id(record)
+    if value.dtype == tf.string:
+        value = ar.string_ids(value)
+    if not value.dtype.is_integer or value.shape.rank != 0:
+        raise TypeError(
+            f"id: must be one integer or string for each record, got {value.dtype.name}{value.shape}"
+        )
+    return {**record, "id": tf.cast(value, tf.int64)}

@@ -1,0 +1,207 @@
+"""Encoded bytes to augmented pixels: the part that is read against the whole."""
+
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image, ImageOps
+
+import augrng as ar
+from pipelines.images.read import Reader
+
+EXIF_ORIENTATION = 0x0112
+
+
+def encode(pixels, kind="JPEG", orientation=1, **options):
+    buffer = io.BytesIO()
+    exif = Image.Exif()
+    exif[EXIF_ORIENTATION] = orientation
+    picture = Image.fromarray(pixels)
+    picture.save(buffer, kind, **({"exif": exif, "quality": 92, **options} if kind == "JPEG" else options))
+    return buffer.getvalue()
+
+
+def through_map(aug, contents, ids, epoch=0, **options):
+    """One encoded image, or one for each id, through a reader in `Dataset.map`."""
+    contents = [contents] * len(ids) if isinstance(contents, bytes) else contents
+    read = Reader(aug, **options)
+    dataset = tf.data.Dataset.from_tensor_slices((tf.constant(contents), np.asarray(ids, np.int64)))
+    return np.stack(list(dataset.map(lambda image, id_: read(image, id_, tf.constant(epoch, tf.int64)))))
+
+
+RECIPES = {
+    "crop": [ar.RandomCrop(100, 120)],
+    "crop, flip, rotation": [
+        ar.RandomCrop(100, 120),
+        ar.RandomFlip("horizontal_and_vertical"),
+        ar.RandomRotation(90),
+    ],
+    "padding": [ar.RandomCrop(400, 600, padding=60), ar.RandomRotation(20)],
+    "nearest fill": [ar.RandomCrop(300, 300, padding=90, fill_mode="nearest"), ar.RandomRotation(45)],
+    "reflect": [ar.RandomCrop(300, 300, padding=90, fill_mode="reflect"), ar.RandomRotation(45)],
+    "wrap": [ar.RandomCrop(300, 300, padding=90, fill_mode="wrap"), ar.RandomQuarterTurn()],
+    "resized up": [ar.RandomResizedCrop(400, 500, scale=(0.1, 0.5)), ar.RandomRotation(30)],
+    "resized": [ar.RandomResizedCrop(224, 224, antialias=False), ar.RandomFlip(), ar.RandomRotation(30)],
+    "evaluation": [ar.Resize(300), ar.CenterCrop(224, 224)],
+    "far outside": [ar.RandomCrop(64, 64, padding=400)],
+}
+
+
+@pytest.mark.parametrize(("recipe", "subsampling"), [(name, n % 2 * 2) for n, name in enumerate(RECIPES)])
+def test_at_scale_1_a_part_gives_the_pixels_of_the_whole(photos, recipe, subsampling):
+    contents = encode(photos[0][:426, :639], subsampling=subsampling)
+    aug = ar.Compose(RECIPES[recipe], seed=3)
+    whole = tf.io.decode_jpeg(contents, dct_method="INTEGER_ACCURATE")
+    ids = np.arange(12)
+    expected = np.stack([aug(whole, id_, 5) for id_ in ids])
+    assert np.array_equal(through_map(aug, contents, ids, 5), expected)
+    assert np.array_equal(through_map(aug, contents, ids, 5, partial=False), expected)
+
+
+TURNED = {
+    "crop": [ar.RandomCrop(90, 80, padding=8), ar.RandomFlip()],
+    "rotation": [ar.RandomCrop(90, 80), ar.RandomRotation(40)],
+    "nearest": [ar.RandomResizedCrop(60, 60, interpolation="nearest"), ar.RandomRotation(40)],
+    "reduced": [ar.RandomResizedCrop(31, 17, scale=(0.5, 1)), ar.RandomRotation(20)],
+    "exact": [ar.Resize(37, 45, antialias="exact")],
+}
+
+
+@pytest.mark.parametrize("recipe", TURNED)
+def test_a_turned_picture_gives_the_pixels_of_the_upright_one(photos, recipe):
+    """Sides are odd, so that a mirrored picture has other blocks and cells than the stored one."""
+    aug = ar.Compose(TURNED[recipe], seed=3)
+    orientations, ids = np.repeat(np.arange(1, 9), 3), np.tile(np.arange(3), 8)
+    encoded = {n: encode(photos[1][:201, :311], orientation=n, subsampling=0) for n in range(1, 9)}
+    upright = {n: np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(c)))) for n, c in encoded.items()}
+    expected = np.zeros([24, *aug.output_size, 3], np.uint8)
+    for n in (1, 5):  # those of one shape
+        alike = [o for o in orientations if upright[o].shape == upright[n].shape]
+        rows = [row for row, o in enumerate(orientations) if o in alike]
+        expected[rows] = aug(np.stack([upright[o] for o in alike]), ids[rows], 0)
+    contents = [encoded[n] for n in orientations]
+    assert np.array_equal(through_map(aug, contents, ids, partial=False), expected)
+    part = through_map(aug, contents, ids)
+    if recipe == "reduced":  # the JPEG's own transform may have reduced
+        assert np.abs(part.astype(int) - expected).mean((1, 2, 3)).max() < 0.7
+    else:
+        assert np.array_equal(part, expected)
+
+
+def test_a_turned_jpeg_is_reduced_as_the_upright_one():
+    """Blocks of one grey each are the same JPEG blocks however they are turned."""
+    levels = np.random.default_rng(5).integers(0, 256, (16, 24), dtype=np.uint8)
+    upright = np.repeat(np.repeat(levels, 16, 0), 16, 1)[..., None].repeat(3, -1)
+    contents = [encode(turned_back(upright, n), orientation=n, subsampling=0) for n in range(1, 9)]
+    aug = ar.Compose([ar.RandomResizedCrop(40, 56, scale=(0.8, 1)), ar.RandomRotation(10)], seed=3)
+    out = through_map(aug, contents * 3, np.repeat(np.arange(3), 8)).reshape(3, 8, 40, 56, 3)
+    assert (out == out[:, :1]).all()
+
+
+def turned_back(upright, orientation):
+    """The pixels that EXIF `orientation` turns to these."""
+    for inverse in range(1, 9):
+        picture = Image.fromarray(upright)
+        picture.getexif()[EXIF_ORIENTATION] = inverse
+        stored = np.asarray(ImageOps.exif_transpose(picture))
+        again = Image.fromarray(stored)
+        again.getexif()[EXIF_ORIENTATION] = orientation
+        if np.array_equal(np.asarray(ImageOps.exif_transpose(again)), upright):
+            return stored
+    raise AssertionError(orientation)
+
+
+@pytest.mark.parametrize("size", [(64, 1024), (1023, 65)])
+def test_a_long_picture_is_reduced_along_its_long_side(photos, size):
+    contents = encode(np.resize(photos[0], (*size, 3)), subsampling=0)
+    whole = tf.io.decode_jpeg(contents, dct_method="INTEGER_ACCURATE")
+    aug = ar.Compose([ar.Resize(50, 50)])
+    assert np.array_equal(through_map(aug, contents, [1])[0], aug(whole, 1, 0))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP", "WEBP"])
+def test_other_formats_are_decoded_whole(photos, kind):
+    contents = encode(photos[1][:200, :310], kind)
+    whole = np.asarray(Image.open(io.BytesIO(contents)).convert("RGB"))
+    aug = ar.Compose([ar.RandomResizedCrop(64, 64), ar.RandomFlip(), ar.RandomRotation(30)], seed=3)
+    expected = [aug(whole, id_, 0) for id_ in range(6)]
+    assert np.array_equal(through_map(aug, contents, range(6)), expected)
+
+
+@pytest.mark.parametrize(("side", "scale"), [(150, 2), (75, 4), (40, 8)])
+def test_reduced_parts_are_close_to_means_of_the_whole(photos, side, scale):
+    """The JPEG's own reduction against the means of 2x2, 4x4, 8x8 pixels of a full decode."""
+    for photo in photos:
+        contents = encode(photo, quality=95, subsampling=0)
+        aug = ar.Compose(
+            [ar.RandomResizedCrop(side, side, scale=(0.9, 1), ratio=(1, 1)), ar.RandomRotation(10)], seed=3
+        )
+        whole = tf.io.decode_jpeg(contents, dct_method="INTEGER_ACCURATE")
+        expected = np.stack([aug(whole, id_, 0) for id_ in range(6)]).astype(int)
+        error = np.abs(through_map(aug, contents, range(6)) - expected)
+        assert error.mean() < 0.6
+        assert np.percentile(error, 99.9) <= 8
+        assert np.array_equal(through_map(aug, contents, range(6), partial=False), expected)
+
+
+def test_grey(photos):
+    contents = encode(photos[0][:200, :300, 0])
+    aug = ar.Compose([ar.RandomCrop(64, 64), ar.RandomRotation(30)], seed=3)
+    whole = tf.io.decode_jpeg(contents, dct_method="INTEGER_ACCURATE")
+    expected = [aug(whole, id_, 0) for id_ in range(4)]
+    assert np.array_equal(through_map(aug, contents, range(4), channels=1), expected)
+
+
+def test_extreme_shapes():
+    for shape in ((1, 1), (1, 10_000), (10_000, 1)):
+        pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+        contents = encode(pixels, subsampling=0)
+        whole = tf.io.decode_jpeg(contents, dct_method="INTEGER_ACCURATE")
+        aug = ar.Compose([ar.RandomResizedCrop(16, 16, antialias=False), ar.RandomRotation(30)], seed=3)
+        expected = [aug(whole, id_, 0) for id_ in range(4)]
+        assert np.array_equal(through_map(aug, contents, range(4)), expected)
+
+
+def test_a_cut_off_file_fails_whatever_is_drawn(photos):
+    contents = encode(photos[0])
+    aug = ar.Compose([ar.RandomCrop(16, 16)], seed=3)
+    assert len(through_map(aug, contents + b"trailing bytes", range(20))) == 20
+    for cut in (len(contents) // 2, len(contents) - 2):
+        for id_ in range(20):
+            with pytest.raises(tf.errors.InvalidArgumentError, match="Invalid JPEG"):
+                through_map(aug, contents[:cut], [id_])
+
+
+def test_a_huge_header_is_refused_before_memory_is_taken(photos):
+    png = encode(photos[0][:20, :20], "PNG")
+    huge = png[:16] + (60_000).to_bytes(4, "big") * 2 + png[24:]
+    aug = ar.Compose([ar.RandomCrop(16, 16, pad_if_needed=True)], seed=3)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="60000"):
+        through_map(aug, huge, [0])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="max_pixels"):
+        through_map(aug, png, [0], max_pixels=399)
+    assert through_map(aug, png, [0], max_pixels=400).shape == (1, 16, 16, 3)
+
+
+@pytest.mark.slow
+def test_a_picture_that_is_decoded_whole_takes_at_most_two_and_a_half_times_its_pixels(python, tmp_path):
+    program = """
+import resource, sys
+import augrng as ar, pipelines as pl
+aug = ar.Compose([ar.Resize(64, 64)], seed=1)
+for side in (4000, 8000):
+    list(pl.make_dataset(pl.from_folder(f"{sys.argv[1]}/{side}"), aug, batch_size=1))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+"""
+    for side in (4000, 8000):
+        (tmp_path / str(side)).mkdir()
+        picture = Image.linear_gradient("L").resize((side, side)).convert("RGB")
+        picture.save(tmp_path / str(side) / "a.png", compress_level=1)
+    small, large = map(int, python(program, tmp_path).split())
+    assert large - small <= 2.5 * 3 * (8000**2 - 4000**2)  # what else is taken, both take
+
+
+def test_a_recipe_without_a_fixed_size_is_refused():
+    with pytest.raises(ValueError, match="its output must have a fixed size"):
+        Reader(ar.Compose([ar.RandomFlip()], seed=1))
