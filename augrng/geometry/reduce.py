@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from augrng.geometry import fixed
+from augrng import fixed
 
 MAX_LEVEL = 14  # of the longest side
 
@@ -26,7 +26,7 @@ MAX_LEVEL = 14  # of the longest side
 _SWITCH = 0.8
 _BITS = 16  # fraction bits of a step: two of the longest side then multiply to below 2**62
 _LONGEST = 1 << 30
-_BAND = 64  # rows that are reduced at once, or as many as a cell has
+_BAND = 1 << 18  # pixels that are reduced at once, or those of a row of cells
 _THRESHOLDS = [round(_SWITCH * 2**level * 2**_BITS) for level in range(1, MAX_LEVEL + 1)]
 
 
@@ -162,7 +162,7 @@ def pick(image: tf.Tensor, levels: tf.Tensor) -> tf.Tensor:
         down, across = tf.unstack(tf.bitwise.left_shift([1, 1], tf.cast(levels, tf.int32)))
         height, width = tf.unstack(tf.shape(image)[:2])
         rows = _covering(height, down) // down
-        in_band = tf.maximum(_BAND // down, 1)
+        in_band = tf.maximum(_BAND // (down * width), 1)
 
         def band(number: tf.Tensor) -> tf.Tensor:
             first = number * in_band
