@@ -24,13 +24,13 @@ from pipelines.sources import digits
 from pipelines.sources.source import Record
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=7, help="op-level seed of the recipe (default 7)")
     parser.add_argument("--epochs", type=int, default=2, help="how many epochs to augment (default 2)")
     parser.add_argument("--batch", type=int, default=64, help="examples in a batch (default 64)")
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for what is made (default out)")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     tfds.disable_progress_bar()
     tf.get_logger().setLevel("ERROR")
 

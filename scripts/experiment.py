@@ -25,7 +25,7 @@ Figures = dict[str, dict[str, list[float]]]
 TESTS = ("upright", "rotated and shifted")
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--seeds", type=int, default=5, help="how many trainings of each kind (default 5)")
@@ -33,7 +33,7 @@ def main() -> None:
     add("--data-dir", default="out/data", help="where the digits are built (default out/data)")
     add("--json", type=Path, help="write the figures here")
     add("--plot", type=Path, help="write a plot here, PNG")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     tfds.disable_progress_bar()
     tf.get_logger().setLevel("ERROR")
     figures = measure(args.seeds, args.steps, args.data_dir)

@@ -50,6 +50,7 @@ def run(log):
 def child(log):
     pid = os.fork()
     if pid: return pid
+    from tests import conftest  # quick to start
     try: run(log); os._exit(0)
     except BaseException as error: print(repr(error), flush=True); os._exit(1)
 

@@ -100,14 +100,15 @@ def test_a_thousand_frames_cost_what_one_does():
     many = gif(gif_image(picture) * 1000, (200, 200), COLOURS)
 
     def seconds(contents):
-        decoded(contents)
-        start = time.process_time()
-        for _ in range(3):
+        taken = []
+        for _ in range(5):
+            start = time.process_time()
             decoded(contents)
-        return time.process_time() - start
+            taken.append(time.process_time() - start)
+        return min(taken)
 
     assert len(many) > 40_000_000
-    assert seconds(many) < 100 * seconds(one)  # TensorFlow decodes them all: 1,000 times
+    assert seconds(many) < 300 * seconds(one)  # TensorFlow decodes them all: 1,000 times
     as_pillow(many)
 
 

@@ -33,6 +33,7 @@ def child(name, *more):
     pid = os.fork()
     if pid: return pid
     try:
+        from tests import conftest  # quick to start
         with open(folder / f"{name}.txt", "w") as out, contextlib.redirect_stdout(out):
             code = train.main([*arguments, "--out", str(folder / name), *more])
     except BaseException as error:
@@ -59,8 +60,10 @@ assert end(child("killed", "--resume")) == 0
 
 
 def train(*arguments):
-    command = [sys.executable, str(ROOT / "scripts" / "train.py"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    """Runs scripts/train.py in a process of its own that is quick to start."""
+    program = "import sys; from tests import conftest; from scripts import train; sys.exit(train.main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def weights_in(text):
@@ -159,7 +162,7 @@ def test_a_checkpoint_holds_all_that_a_step_depends_on(source, settings, tmp_pat
         ({"examples": "0"}, "examples: this run has '0', the checkpoint '"),
         (
             {"recipe": ar.Compose([ar.RandomCrop(12, 12)], seed=1).to_json()},
-            r"recipe: this run has .*random_crop.*, the checkpoint .*random_flip",
+            "recipe: random_flip: there, not here",
         ),
     ],
 )

@@ -13,7 +13,7 @@ import tensorflow as tf
 from pipelines.run import device_check
 from scripts import gpu_check
 from tests import cases
-from tests.conftest import ROOT
+from tests.conftest import ROOT, status_of
 
 QUICK = ("--batch", "4", "--size", "64", "--rounds", "1", "--calls", "1")
 NEEDS_JAX = pytest.mark.skipif(
@@ -36,11 +36,11 @@ def folder(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_here_all_bits_are_the_same(tmp_path):
-    done = run_script(*QUICK, "--json", tmp_path / "report.json")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("TensorFlow 2")
-    assert ("sees no GPU" in done.stdout) == NO_GPU
+def test_here_all_bits_are_the_same(tmp_path, capsys):
+    assert status_of(gpu_check.main, *QUICK, "--json", tmp_path / "report.json") == 0
+    said = capsys.readouterr().out
+    assert said.startswith("TensorFlow 2")
+    assert ("sees no GPU" in said) == NO_GPU
     report = json.loads((tmp_path / "report.json").read_text())
     assert set(report["bits"]) == {*cases.CASES, "normalised_float32", "normalised_bfloat16"}
     devices = 1 + len(report["gpus"])
@@ -67,7 +67,7 @@ def test_shares_are_of_the_bytes_that_a_copy_moves_in_a_second():
 
 
 def test_the_folder_is_small_and_holds_what_the_pixels_must_be(folder):
-    assert sum(file.stat().st_size for file in folder.iterdir()) < 10e6
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 20e6
     said = json.loads((folder / "check.json").read_text())
     assert set(cases.CASES) <= set(said["works"])
     for case in ("random_crop", "resize", "random_flip"):
