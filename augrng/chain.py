@@ -1,11 +1,14 @@
-"""A run of transforms as one program: keys -> params -> one map -> pixels.
+"""A recipe's transforms as one program: keys -> params -> stages.
 
   keys   :: pairs int64[T, 2] -> ids int64[...] -> epoch int64[...] -> int64[..., T, 2]
   draw   :: keys int64[B, T, 2] -> sizes int64[B, 2] -> params, one dict of tensors [B] a transform
   sample :: pairs -> ids -> epoch -> sizes -> params
-  map    :: params -> sizes -> maps int64[B, 2, 3]
-  plan   :: pairs -> ids -> epoch -> sizes -> maps
-  render :: images -> maps -> sizes -> images
+  plan   :: pairs -> ids -> epoch -> sizes -> Work: a map for each example, and what the later stages need
+  work   :: params -> sizes -> Work
+  render :: images -> Work -> sizes -> images
+
+The first stage is geometry: one map an example, through which the source is read. The others take what it
+made. T counts the transforms inside of others too, in the order of `flattened`.
 
 A chain knows nothing of names and of how seeds are resolved: so all recipes with the same transforms
 share one, and what was compiled for it.
@@ -13,33 +16,82 @@ share one, and what was compiled for it.
 
 import dataclasses
 import functools
-from collections.abc import Sequence
-from typing import Any
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from augrng import arguments
-from augrng.geometry import affine
 from augrng.geometry.sampling import MAX_SIDE
 from augrng.random.bits import bits
 from augrng.random.keys import fold_in
-from augrng.render import Renderer, compiled
+from augrng.render import compiled
+from augrng.stages import Geometry, Member, Stage, stages_of
 from augrng.transforms import Params, Transform
+from augrng.transforms.choosing import Chooser, inside
+
+
+class Work(NamedTuple):
+    """What is to be done with each of B images.
+
+    Attributes:
+      map: int64[B, 2, 3], of the first stage.
+      rest: what was drawn for the transforms that later stages apply, [B] each.
+    """
+
+    map: tf.Tensor
+    rest: tuple[Params, ...]
+
+
+class Node(NamedTuple):
+    """A transform of a recipe, inside of others or not, and which branches lead to it."""
+
+    transform: Transform
+    chosen: tuple[tuple[int, Chooser, int], ...]
+
+
+def flattened(transforms: Sequence[Transform]) -> list[Node]:
+    """All transforms, those inside of one after it."""
+    nodes: list[Node] = []
+
+    def add(transform: Transform, chosen: tuple[tuple[int, Chooser, int], ...]) -> None:
+        place = len(nodes)
+        nodes.append(Node(transform, chosen))
+        for branch, child in enumerate(inside(transform)):
+            assert isinstance(transform, Chooser)
+            add(child, (*chosen, (place, transform, branch)))
+
+    for transform in transforms:
+        add(transform, ())
+    return nodes
 
 
 class Chain:
-    """The transforms of one recipe, sampled together and applied as one warp; made by `chain_of`."""
+    """The transforms of one recipe, sampled together and applied stage by stage; made by `chain_of`."""
 
     def __init__(self, transforms: tuple[Transform, ...], alg: str) -> None:
-        self.transforms, self.alg = transforms, alg
-        self.renderer = Renderer(transforms)
+        self.alg = alg
+        self.nodes = flattened(transforms)
+        members = [
+            Member(part, place, node.chosen)
+            for place, node in enumerate(self.nodes)
+            for part in node.transform.parts
+        ]
+        first, *self.later = stages_of(members)
+        assert isinstance(first, Geometry)
+        self.first, self.renderer = first, first.renderer
         self.sampling, self.antialias = self.renderer.sampling, self.renderer.antialias
-        self.size_after, self.fixed_size = self.renderer.size_after, self.renderer.fixed_size
-        self.render, self.render_rows = self.renderer.render, self.renderer.render_rows
+        self.needed = sorted(
+            {place for stage in self.later for member in stage.members for place in member.needs}
+        )
+        self.runs = [
+            (compiles, tuple(stages)) for compiles, stages in itertools.groupby(self.later, _compiles)
+        ]
         self.draw = compiled(self._draw)
         self.sample = compiled(self._sample)
-        self.map = compiled(self._map)
+        self.work = compiled(self._work)
         self.plan = compiled(self._plan)
 
     def keys(self, pairs: tf.Tensor, ids: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
@@ -48,10 +100,10 @@ class Chain:
         return fold_in(stream, ids[..., None], alg=self.alg)
 
     def _draw(self, keys: tf.Tensor, sizes: tf.Tensor) -> list[dict[str, tf.Tensor]]:
-        num_words = max(1, *(transform.num_words for transform in self.transforms))
+        num_words = max(1, *(node.transform.num_words for node in self.nodes))
         words = bits(keys, num_words, alg=self.alg)
         return [
-            transform.sample(words[:, index, : transform.num_words], size)
+            transform.draw(keys[:, index], words[:, index, : transform.num_words], size)
             for index, (transform, size) in enumerate(self._with_sizes(sizes))
         ]
 
@@ -60,15 +112,74 @@ class Chain:
     ) -> list[dict[str, tf.Tensor]]:
         return self._draw(self.keys(pairs, ids, epoch), sizes)
 
-    def _map(self, params: Sequence[Params], sizes: tf.Tensor) -> tf.Tensor:
-        maps = [t.map(p, size) for (t, size), p in zip(self._with_sizes(sizes), params, strict=True)]
-        batch = tf.zeros([tf.shape(sizes)[0], 1, 1], tf.int64)
-        return functools.reduce(affine.compose, maps) + batch
+    def _work(self, params: Sequence[Params], sizes: tf.Tensor) -> Work:
+        return Work(self.first.compose(params, sizes), tuple(dict(params[place]) for place in self.needed))
 
-    def _plan(self, pairs: tf.Tensor, ids: tf.Tensor, epoch: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
+    def _plan(self, pairs: tf.Tensor, ids: tf.Tensor, epoch: tf.Tensor, sizes: tf.Tensor) -> Work:
         # Without an argument in it, the map of a recipe that draws nothing would be folded into programs that
         # are compiled around it, as constants with an element for each pixel of the batch.
-        return self._map(self._sample(pairs, ids, epoch, sizes), sizes) + (ids & 0)[:, None, None]
+        map_, rest = self._work(self._sample(pairs, ids, epoch, sizes), sizes)
+        return Work(map_ + (ids & 0)[:, None, None], rest)
+
+    def render(self, images: tf.Tensor, work: Work, sizes: tf.Tensor) -> tf.Tensor:
+        """[B, H, W, C] of these checked sizes to [B, height, width, C], the same dtype."""
+        if self.first.members:
+            images = self.renderer.render(images, work.map, sizes)
+        return self.finish(images, work.rest)
+
+    def finish(self, images: tf.Tensor, rest: Sequence[Params]) -> tf.Tensor:
+        """What the first stage made through all later ones.
+
+        Runs of stages are compiled, one program for each shape of images, or run op by op where that is not
+        known: each would compile another.
+        """
+        for number, (compiles, _) in enumerate(self.runs):
+            shape = images.shape[1:]
+            run = functools.partial(self._run, number)
+            if compiles and shape.is_fully_defined():
+                run = self._compiled_run(number, tuple(shape))
+            out = run(images, tuple(rest))
+            out.set_shape([images.shape[0], *out.shape[1:]])
+            images = out
+        return images
+
+    @functools.lru_cache(maxsize=64)  # noqa: B019  (chains are kept as long as this)
+    def _compiled_run(self, number: int, shape: tuple[int, ...]) -> Any:
+        return compiled(functools.partial(self._run, number))
+
+    def _run(self, number: int, images: tf.Tensor, rest: Sequence[Params]) -> tf.Tensor:
+        drawn: list[Params] = [{} for _ in self.nodes]
+        for place, params in zip(self.needed, rest, strict=True):
+            drawn[place] = params
+        for stage in self.runs[number][1]:
+            images = stage.apply(images, drawn)
+        return images
+
+    def size_after(self, height: Any, width: Any) -> tuple[Any, Any]:
+        """Height and width of what comes out of an image of this size."""
+        for stage in (self.first, *self.later):
+            if isinstance(stage, Geometry):
+                height, width = stage.renderer.size_after(height, width)
+        return height, width
+
+    @property
+    def fixed_size(self) -> tuple[int, int] | None:
+        """Height and width of what comes out of every image, or None if they depend on its size."""
+        for stage in reversed((self.first, *self.later)):
+            if isinstance(stage, Geometry) and stage.renderer.fixed_size is not None:
+                return stage.renderer.fixed_size
+        return None
+
+    @property
+    def chooses(self) -> bool:
+        """Whether some later stage may be passed over; see `Program.chooses`."""
+        return any(member.optional for stage in self.later for member in stage.members)
+
+    def check_pixels(self, dtype: tf.DType, channels: int) -> None:
+        """Raises ValueError for images that a transform cannot change: no colour, or no levels."""
+        for stage in self.later:
+            for member in stage.members:
+                member.part.check(dtype, channels)
 
     def check(self, sizes: tf.Tensor, ids: Any = None, params: Sequence[Params] | None = None) -> tf.Tensor:
         """Refuses sizes that a transform cannot take, and params not drawn for them.
@@ -106,22 +217,26 @@ class Chain:
         """Whether each of the sizes [B, 2] passes, and what the rule is; array or tensor."""
         height, width = sizes[:, 0], sizes[:, 1]
         tests = [((height <= MAX_SIDE) & (width <= MAX_SIDE), f"images: a side may have {MAX_SIDE} pixels")]
-        for transform in self.transforms:
-            tests.append((transform.accepts(height, width), f"{transform!r}: {transform.rule}"))
-            height, width = transform.size_after(height, width)
-            height, width = height + 0 * sizes[:, 0], width + 0 * sizes[:, 0]
+        for transform, size in self._reaching(height, width):
+            tests.append((transform.accepts(*size), f"{transform!r}: {transform.rule}"))
         return tests
 
     def _with_sizes(self, sizes: tf.Tensor) -> list[tuple[Transform, tf.Tensor]]:
         """Each transform with the sizes of the images that reach it, int64[B, 2]."""
-        pairs = []
-        height, width = sizes[:, 0], sizes[:, 1]
-        for transform in self.transforms:
-            pairs.append((transform, tf.stack([height, width], -1)))
-            height, width = (
-                side + tf.zeros_like(sizes[:, 0]) for side in transform.size_after(height, width)
-            )
-        return pairs
+        reaching = self._reaching(sizes[:, 0], sizes[:, 1])
+        return [(transform, tf.stack(size, -1)) for transform, size in reaching]
+
+    def _reaching(self, height: Any, width: Any) -> Iterator[tuple[Transform, tuple[Any, Any]]]:
+        zero = height * 0
+        for transform, _ in self.nodes:
+            yield transform, (height, width)
+            if not inside(transform):  # those inside come by themselves
+                height, width = (side + zero for side in transform.size_after(height, width))
+
+
+def _compiles(stage: Stage) -> bool:
+    """Whether a compiled program may hold the stage."""
+    return all(member.part.compiled for member in stage.members)
 
 
 def chain_of(transforms: Sequence[Transform], alg: str = "philox") -> Chain:

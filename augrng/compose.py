@@ -13,10 +13,11 @@ What is equal to what, bit for bit, for integer images (float images: params equ
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from augrng import arguments
-from augrng.chain import chain_of, image_sizes
+from augrng.chain import Work, chain_of, image_sizes
 from augrng.geometry.sampling import Sampling
 from augrng.program import Program
 from augrng.random.seeds import SeedPair
@@ -89,8 +90,8 @@ class Compose:
 
     @property
     def transforms(self) -> dict[str, Transform]:
-        """The transforms by name, in order."""
-        return dict(zip(self._recipe.names, self._recipe.transforms, strict=True))
+        """The transforms by name, in order, those inside of others too ("one_of/random_rotation")."""
+        return dict(zip(self._recipe.names, self._recipe.flattened, strict=True))
 
     @property
     def seeds(self) -> dict[str, SeedPair]:
@@ -140,6 +141,23 @@ class Compose:
         params = tf.nest.map_structure(lambda tensor: tensor[0], params) if single else params
         return dict(zip(self._recipe.names, params, strict=True))
 
+    def describe(self, params: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+        """What was drawn for one example, in a few words each; transforms that were not chosen are left out.
+
+        Args:
+          params: of `sample` for a scalar id.
+
+        Returns:
+          Transform name -> what it does.
+        """
+        drawn = [params[name] for name in self._recipe.names]
+        said = {}
+        for name, mine, node in zip(self._recipe.names, drawn, self._chain.nodes, strict=True):
+            acts = [chooser.chose(drawn[place], branch) for place, chooser, branch in node.chosen]
+            if all(one is None or bool(one) for one in acts):
+                said[name] = node.transform.describe({key: np.asarray(value) for key, value in mine.items()})
+        return said
+
     @tf.autograph.experimental.do_not_convert
     def apply(self, images: Any, params: Mapping[str, Mapping[str, tf.Tensor]]) -> tf.Tensor:
         """Applies params that `sample` drew.
@@ -158,8 +176,9 @@ class Compose:
         images = arguments.images(images)
         batch = images if images.shape.rank == 4 else images[None]
         drawn = arguments.params(params, self._recipe.names, images)
+        self._chain.check_pixels(images.dtype, images.shape[-1])
         sizes = self._chain.check(image_sizes(batch), params=drawn)
-        out = self._chain.render(batch, self._chain.map(drawn, sizes), sizes)
+        out = self._chain.render(batch, self._chain.work(drawn, sizes), sizes)
         return out if images.shape.rank == 4 else out[0]
 
     @tf.autograph.experimental.do_not_convert
@@ -183,6 +202,7 @@ class Compose:
         images = arguments.images(images)
         batch = images if images.shape.rank == 4 else images[None]
         ids, epoch = arguments.examples_of(images, ids, epoch)
+        self._chain.check_pixels(images.dtype, images.shape[-1])
         sizes = self._chain.check(image_sizes(batch), ids)
         out = self._chain.render(batch, self._plan(ids, epoch, sizes), sizes)
         return out if images.shape.rank == 4 else out[0]
@@ -222,7 +242,7 @@ class Compose:
     def _pairs(self) -> tf.Tensor:
         return tf.constant(self._recipe.pairs, tf.int64)
 
-    def _plan(self, ids: tf.Tensor, epoch: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
+    def _plan(self, ids: tf.Tensor, epoch: tf.Tensor, sizes: tf.Tensor) -> Work:
         return self._chain.plan(self._pairs(), ids, tf.reshape(epoch, [-1]), sizes)
 
     def __eq__(self, other: object) -> bool:

@@ -1,6 +1,6 @@
 """A recipe taken apart, for readers that decode only what will be read.
 
-ids, epochs, sizes  --plan-->  maps  --(the reader decodes a part of each image)-->  render  -->  pixels
+ids, epochs, sizes  --plan-->  maps, draws  --(the reader decodes what the map reads)-->  render  -->  pixels
 """
 
 from collections.abc import Sequence
@@ -9,8 +9,9 @@ from typing import Any
 import tensorflow as tf
 
 from augrng import arguments
-from augrng.chain import Chain
+from augrng.chain import Chain, Work
 from augrng.geometry.sampling import Sampling
+from augrng.transforms.parts import Params
 
 
 class Program:
@@ -40,6 +41,23 @@ class Program:
         return self._chain.fixed_size
 
     @property
+    def first_size(self) -> tuple[int, int] | None:
+        """Height and width of what the first stage, the map, makes of every image; None as before."""
+        return self._chain.renderer.fixed_size
+
+    @property
+    def chooses(self) -> bool:
+        """Whether some of its stages pass over images that nothing was drawn for.
+
+        A batch does what any of its images needs; one by one each does what it needs itself.
+        """
+        return self._chain.chooses
+
+    def check_pixels(self, dtype: Any, channels: int) -> None:
+        """Raises ValueError if images of this kind cannot be changed as the recipe asks."""
+        self._chain.check_pixels(tf.as_dtype(dtype), channels)
+
+    @property
     def rules(self) -> list[str]:
         """What the transforms ask of an image's size, in words; see `first_broken`."""
         return self._chain.rules
@@ -48,8 +66,8 @@ class Program:
         """Which rule sizes int64[B, 2] break first: int64[B] places in `rules`, its length for none."""
         return self._chain.first_broken(sizes)
 
-    def plan(self, ids: Any, epoch: Any, sizes: Any) -> tf.Tensor:
-        """The composed map of each example: for readers that decode only what will be read.
+    def plan(self, ids: Any, epoch: Any, sizes: Any) -> Work:
+        """What is to be done with each example: for readers that decode only what will be read.
 
         Args:
           ids: int64[B].
@@ -57,19 +75,25 @@ class Program:
           sizes: int64[B, 2], height and width of the images; see `first_broken`.
 
         Returns:
-          int64[B, 2, 3], from output to source positions, with 24 fraction bits; see `affine`.
+          The map, int64[B, 2, 3], from output to source positions, with 24 fraction bits (see `affine`); and
+          what was drawn for the stages after it.
         """
         ids, epoch = arguments.examples(ids, epoch)
         sizes = arguments.integers(sizes, "sizes")
         return self._chain.plan(tf.constant(self._pairs, tf.int64), ids, tf.reshape(epoch, [-1]), sizes)
 
-    def render(self, image: tf.Tensor, map_: tf.Tensor, borders: tf.Tensor) -> tf.Tensor:
+    def render(
+        self, image: tf.Tensor, map_: tf.Tensor, borders: tf.Tensor, rest: Sequence[Params] = ()
+    ) -> tf.Tensor:
         """Reads one image of any size, or a part of one, through one map; nothing is reduced.
+
+        A recipe whose first stage makes no fixed size takes whole images.
 
         Args:
           image: [H, W, C].
           map_: int64[2, 3], in positions of this image; see `plan`.
           borders: int64[2, 2], where the whole picture begins and ends along y and x; see `warp`.
+          rest: what `plan` drew for the later stages, scalars.
 
         Returns:
           [height, width, C] of the same dtype.
@@ -79,9 +103,14 @@ class Program:
         """
         if self.output_size is None:
             raise ValueError("render: the recipe must end in a fixed size; add a crop or a resize")
-        pixels = tf.reshape(image, [1, -1, image.shape[-1]])
         sizes = tf.shape(image, tf.int64)[None, :2]
-        return self._chain.render_rows(pixels, map_[None], sizes, borders[None], padded=True)[0]
+        rest = tuple({name: drawn[None] for name, drawn in params.items()} for params in rest)
+        if self.first_size is None:
+            out = self._chain.render(image[None], Work(map_[None], rest), sizes)
+            return tf.ensure_shape(out[0], [*self.output_size, image.shape[-1]])
+        pixels = tf.reshape(image, [1, -1, image.shape[-1]])
+        read = self._chain.renderer.render_rows(pixels, map_[None], sizes, borders[None], padded=True)
+        return self._chain.finish(read, rest)[0]
 
     def render_rows(
         self,
@@ -90,6 +119,7 @@ class Program:
         sizes: tf.Tensor,
         borders: tf.Tensor,
         columns: tf.Tensor | None = None,
+        rest: Sequence[Params] = (),
     ) -> tf.Tensor:
         """`render` for a batch of images of many sizes.
 
@@ -99,8 +129,10 @@ class Program:
           sizes: int64[B, 2], height and width of each image.
           borders: int64[B, 2, 2].
           columns: see `render.columns_of`; needed in code that is jit-compiled if `antialias` is "exact".
+          rest: what `plan` drew for the later stages, [B].
 
         Returns:
           [B, height, width, C] of the same dtype.
         """
-        return self._chain.render_rows(pixels, maps, sizes, borders, columns, padded=False)
+        read = self._chain.renderer.render_rows(pixels, maps, sizes, borders, columns, padded=False)
+        return self._chain.finish(read, rest)

@@ -10,13 +10,16 @@ the rules by which words become draws and draws become pixels; a version once re
 import dataclasses
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from augrng import transforms as transforms_module
 from augrng.random.keys import named_pair
 from augrng.random.seeds import SeedPair, get_seed
 from augrng.transforms import Transform
+from augrng.transforms.base import Geometric
+from augrng.transforms.choosing import Chooser, inside
+from augrng.transforms.custom import TRANSFORMS
 
 STREAM_VERSION = 1
 
@@ -29,7 +32,7 @@ class Recipe:
       alg: "philox" or "threefry".
       seed: the pair of the whole, or None if every transform has a seed of its own.
       transforms: in the order of their application.
-      names: of their params, one a transform, all different.
+      names: of the params of `flattened`, all different; "outer/inner" for one inside of another.
       pairs: the seed pair of each.
     """
 
@@ -39,16 +42,27 @@ class Recipe:
     names: tuple[str, ...]
     pairs: tuple[SeedPair, ...]
 
+    @property
+    def flattened(self) -> tuple[Transform, ...]:
+        """All transforms, those inside of one after it."""
+        return tuple(_walk(self.transforms))
+
     def to_json(self) -> str:
         """The recipe as JSON text."""
-        steps = []
-        for transform, name, pair in zip(self.transforms, self.names, self.pairs, strict=True):
+        said = iter(zip(self.names, self.pairs, strict=True))
+
+        def written(value: Any) -> Any:
+            if isinstance(value, tuple):
+                return [written(part) for part in value]
+            if not isinstance(value, Transform):
+                return value
+            name, pair = next(said)
             arguments = {
-                field.name: getattr(transform, field.name) for field in dataclasses.fields(transform)
+                field.name: written(getattr(value, field.name)) for field in dataclasses.fields(value)
             }
-            steps.append(
-                {"type": type(transform).__name__, "params": name, "pair": pair, "arguments": arguments}
-            )
+            return {"type": type(value).__name__, "params": name, "pair": pair, "arguments": arguments}
+
+        steps = written(self.transforms)
         whole = {"stream_version": STREAM_VERSION, "alg": self.alg, "seed": self.seed, "transforms": steps}
         return json.dumps(whole, indent=2, default=lambda number: number.item())
 
@@ -68,10 +82,13 @@ class Recipe:
                 f"recipe: stream_version must be {STREAM_VERSION}, the one that this augrng knows, got "
                 f"{version!r}; install an augrng that knows it"
             )
-        steps = [_read_step(position, step) for position, step in enumerate(whole["transforms"])]
+        said: list[tuple[str, SeedPair]] = []
+        transforms = tuple(
+            _read_step(f"recipe: transforms[{position}]", step, said)
+            for position, step in enumerate(whole["transforms"])
+        )
         seed = None if whole["seed"] is None else _read_pair("recipe: seed", whole["seed"])
-        kinds, names, pairs = zip(*steps, strict=True) if steps else ((), (), ())
-        return cls(whole["alg"], seed, tuple(kinds), tuple(names), tuple(pairs))
+        return cls(whole["alg"], seed, transforms, tuple(n for n, _ in said), tuple(pair for _, pair in said))
 
 
 def listed(transforms: Any) -> tuple[Transform, ...]:
@@ -90,7 +107,10 @@ def listed(transforms: Any) -> tuple[Transform, ...]:
 def evaluated(transforms: Sequence[Transform], antialias: bool | str) -> list[Transform]:
     """What stands in the place of transforms where nothing is drawn; named where a type occurs twice."""
     left = [part for transform in transforms for part in transform.evaluation()]
-    left = [part.with_reduction(antialias) if part.reduction else part for part in left]
+    left = [
+        part.with_reduction(antialias) if isinstance(part, Geometric) and part.reduction else part
+        for part in left
+    ]
     kinds = [type(part) for part in left]
     return [
         dataclasses.replace(part, name=f"evaluation_{place}", seed=None) if kinds.count(kind) > 1 else part
@@ -100,14 +120,30 @@ def evaluated(transforms: Sequence[Transform], antialias: bool | str) -> list[Tr
 
 def resolve(transforms: tuple[Transform, ...], seed: int | None, alg: str, shared_seed: bool) -> Recipe:
     """Finds the names and the seed pairs of transforms; see `augrng.Compose`."""
-    streams, names = _resolve_names(transforms, shared_seed)
-    own_seeds = [transform.seed for transform in transforms]
+    labels = list(_labels(transforms, shared_seed))
+    own_seeds = [transform.seed for transform, _, _ in labels]
     pair = get_seed(seed) if None in own_seeds or seed is not None else None
     pairs = tuple(
         get_seed(own) if own is not None else named_pair(pair, stream, alg=alg)  # type: ignore[arg-type]
-        for own, stream in zip(own_seeds, streams, strict=True)
+        for own, (_, stream, _) in zip(own_seeds, labels, strict=True)
     )
-    return Recipe(alg, pair, transforms, names, pairs)
+    return Recipe(alg, pair, transforms, tuple(name for _, _, name in labels), pairs)
+
+
+def _walk(transforms: Sequence[Transform]) -> Iterator[Transform]:
+    for transform in transforms:
+        yield transform
+        yield from _walk(inside(transform))
+
+
+def _labels(
+    transforms: Sequence[Transform], shared_seed: bool, outer: str = ""
+) -> Iterator[tuple[Transform, str, str]]:
+    """Each transform, the name of its stream and that of its params, those inside of one after it."""
+    streams, names = _resolve_names(transforms, shared_seed)
+    for transform, stream, name in zip(transforms, streams, names, strict=True):
+        yield transform, outer + stream, outer + name
+        yield from _labels(inside(transform), shared_seed, f"{outer}{name}/")
 
 
 def _resolve_names(
@@ -123,7 +159,7 @@ def _resolve_names(
                         f"{field}: two transforms must not share the {field} {value!r}; change one, or ask "
                         "for equal draws with shared_seed=True"
                     )
-    kinds = [_snake_case(transform) for transform in transforms]
+    kinds = [snake_case(transform) for transform in transforms]
     named = [transform.name for transform in transforms if transform.name is not None]
     for transform, kind in zip(transforms, kinds, strict=True):
         if transform.name is None and not (shared_seed and transform.seed is not None):
@@ -136,7 +172,8 @@ def _resolve_names(
     return tuple(streams), tuple(names)
 
 
-def _snake_case(transform: Transform) -> str:
+def snake_case(transform: Transform) -> str:
+    """What a transform is called without a name of its own."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", type(transform).__name__).lower()
 
 
@@ -156,15 +193,41 @@ def _check_nameless(
         )
 
 
-def _read_step(position: int, step: Any) -> tuple[Transform, str, SeedPair]:
-    where = f"recipe: transforms[{position}]"
+def _read_step(where: str, step: Any, said: list[tuple[str, SeedPair]]) -> Transform:
+    """The transform of a step; its name and pair, and those of the steps inside, are added to `said`."""
     _check_keys(where, step, ("type", "params", "pair", "arguments"))
-    kind = transforms_module.BY_NAME.get(step["type"])
-    if kind is None:
-        known = ", ".join(transforms_module.BY_NAME)
-        raise ValueError(f"{where}: type must be one of {known}, got {step['type']!r}")
-    _check_keys(f"{where}: arguments", step["arguments"], [field.name for field in dataclasses.fields(kind)])
-    return kind(**step["arguments"]), str(step["params"]), _read_pair(f"{where}: pair", step["pair"])
+    kind = kind_of(where, step["type"])
+    given = step["arguments"]
+    _check_keys(f"{where}: arguments", given, [field.name for field in dataclasses.fields(kind)])
+    said.append((str(step["params"]), _read_pair(f"{where}: pair", step["pair"])))
+    if issubclass(kind, Chooser):
+        read = lambda name, value: _read_step(f"{where}: {name}", value, said)  # noqa: E731
+        given = {name: _read_inside(name, value, read) for name, value in given.items()}
+    return kind(**given)
+
+
+def kind_of(where: str, name: Any) -> type[Transform]:
+    """The transform of this name.
+
+    Raises:
+      ValueError: if there is none; says that one's own must be registered.
+    """
+    kinds = {**transforms_module.BY_NAME, **TRANSFORMS}
+    if name not in kinds:
+        raise ValueError(
+            f"{where}: type must be one of {', '.join(kinds)}, got {name!r}; import what defines it first, "
+            "and let it say @augrng.register"
+        )
+    return kinds[name]
+
+
+def _read_inside(name: str, value: Any, read: Callable[[str, Any], Transform]) -> Any:
+    """The argument of a transform that has others inside, with these read."""
+    if isinstance(value, dict):
+        return read(name, value)
+    if isinstance(value, list) and all(isinstance(part, dict) for part in value):
+        return tuple(read(f"{name}[{place}]", part) for place, part in enumerate(value))
+    return value
 
 
 def _read_pair(where: str, pair: Any) -> SeedPair:

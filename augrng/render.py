@@ -14,7 +14,7 @@ from augrng.geometry import reduce
 from augrng.geometry.exact import resample
 from augrng.geometry.sampling import Sampling
 from augrng.geometry.warp import warp, whole_borders
-from augrng.transforms import Transform
+from augrng.transforms.parts import Map
 
 _MAX_ROWS = 1 << 31
 
@@ -33,7 +33,7 @@ class Renderer:
       ValueError: if two transforms say different things about how to sample.
     """
 
-    def __init__(self, transforms: Sequence[Transform]) -> None:
+    def __init__(self, transforms: Sequence[Map]) -> None:
         self.transforms = transforms
         self.sampling = _common_sampling(transforms)
         self.antialias = _common_antialias(transforms, self.sampling)
@@ -217,9 +217,9 @@ def columns_of(sizes: tf.Tensor) -> tf.Tensor:
     return tf.range(power_above(tf.cast(tf.reduce_max(sizes[:, 1]), tf.int32), 5))
 
 
-def _common_sampling(transforms: Sequence[Transform]) -> Sampling:
+def _common_sampling(transforms: Sequence[Map]) -> Sampling:
     """What the transforms say of how to sample; the source is sampled once, so they must agree."""
-    said: dict[str, tuple[Any, Transform]] = {}
+    said: dict[str, tuple[Any, Map]] = {}
     for transform in transforms:
         for name, value in transform.sampling().items():
             if name in said and said[name][0] != value:
@@ -234,7 +234,7 @@ def _common_sampling(transforms: Sequence[Transform]) -> Sampling:
     return Sampling(**arguments)
 
 
-def _common_antialias(transforms: Sequence[Transform], sampling: Sampling) -> bool | str:
+def _common_antialias(transforms: Sequence[Map], sampling: Sampling) -> bool | str:
     """How what the map would skip is read; "nearest" never makes a value that was not there."""
     asked = {transform.reduction for transform in transforms} - {False}
     if not asked or sampling.interpolation == "nearest":

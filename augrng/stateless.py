@@ -14,7 +14,14 @@ from augrng import arguments
 from augrng.chain import chain_of, image_sizes
 from augrng.random import draws
 from augrng.random.bits import bits
-from augrng.transforms import RandomRotation, Transform
+from augrng.transforms import (
+    RandomBrightness,
+    RandomContrast,
+    RandomHue,
+    RandomRotation,
+    RandomSaturation,
+    Transform,
+)
 
 
 @tf.autograph.experimental.do_not_convert
@@ -126,6 +133,57 @@ def stateless_random_rotation(
     return _run(rotation, image, seed)
 
 
+@tf.autograph.experimental.do_not_convert
+def stateless_random_brightness(image: Any, max_delta: float, seed: Any) -> tf.Tensor:
+    """Adds a number uniform in [-max_delta, max_delta), as `tf.image.stateless_random_brightness` does.
+
+    Integer pixels are TensorFlow's within 1 level; see `RandomBrightness`.
+
+    Args:
+      image: [H, W, C] or [B, H, W, C]; grey or RGB; uint8, uint16 or floats.
+      max_delta: at least 0, at most 1.
+      seed: integers[2], or integers[B, 2] for a batch.
+
+    Returns:
+      A tensor of the same shape and dtype.
+
+    Raises:
+      TypeError: if a seed is not an integer.
+      ValueError: if a shape, the dtype or another argument is out of range.
+    """
+    return _run(RandomBrightness(max_delta), image, seed)
+
+
+@tf.autograph.experimental.do_not_convert
+def stateless_random_contrast(image: Any, lower: float, upper: float, seed: Any) -> tf.Tensor:
+    """Multiplies the distance from each channel's mean, as `tf.image.stateless_random_contrast` does.
+
+    The factor is uniform in [lower, upper). Integer pixels are TensorFlow's within 1 level; see
+    `RandomContrast`. Args and errors: see `stateless_random_brightness`.
+    """
+    return _run(RandomContrast(lower, upper), image, seed)
+
+
+@tf.autograph.experimental.do_not_convert
+def stateless_random_saturation(image: Any, lower: float, upper: float, seed: Any) -> tf.Tensor:
+    """Multiplies HSV's saturation, as `tf.image.stateless_random_saturation` does; RGB alone.
+
+    The factor is uniform in [lower, upper). Integer pixels are TensorFlow's within 1 level; see
+    `RandomSaturation`. Args and errors: see `stateless_random_brightness`.
+    """
+    return _run(RandomSaturation(lower, upper), image, seed)
+
+
+@tf.autograph.experimental.do_not_convert
+def stateless_random_hue(image: Any, max_delta: float, seed: Any) -> tf.Tensor:
+    """Moves HSV's hue by up to `max_delta` of the circle, as `tf.image.stateless_random_hue` does; RGB alone.
+
+    Integer pixels are TensorFlow's within 1 level; see `RandomHue`. Args and errors: see
+    `stateless_random_brightness`.
+    """
+    return _run(RandomHue(max_delta), image, seed)
+
+
 def _image_and_seed(image: Any, seed: Any) -> tuple[tf.Tensor, tf.Tensor, bool]:
     """Both as tensors, and whether each image of a batch has a seed of its own."""
     image, seed = arguments.pixels(image, "image"), arguments.seeds(seed)
@@ -217,8 +275,9 @@ def _run(transform: Transform, image: Any, seed: Any) -> tf.Tensor:
             f"{seed.shape} for an image of shape {image.shape}"
         )
     chain = chain_of([transform])
+    chain.check_pixels(image.dtype, image.shape[-1])
     batch = image if image.shape.rank == 4 else image[None]
     sizes = chain.check(image_sizes(batch), None)
     seed = tf.reshape(seed, [tf.shape(batch)[0], 1, 2])  # one a picture, else an error
-    out = chain.render(batch, chain.map(chain.draw(seed, sizes), sizes), sizes)
+    out = chain.render(batch, chain.work(chain.draw(seed, sizes), sizes), sizes)
     return out if image.shape.rank == 4 else out[0]

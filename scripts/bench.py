@@ -58,6 +58,22 @@ ROWS = {
     "first_batch": Row(
         "first batch of 500x375 JPEGs in a new process", "s", 1, False, ["augrng", "augrng at step 10**6"]
     ),
+    "color_jitter": Row(
+        "ColorJitter(0.4, 0.4, 0.4, 0.1) of 224x224 uint8, one core", "ms", 1e3, False,
+        ["augrng", "Keras layers", "albumentations", "torchvision"],
+    ),
+    "rand_augment": Row(
+        "RandAugment(2, 9) of 224x224 uint8, one by one, one core", "ms", 1e3, False,
+        ["augrng", "Keras layers", "torchvision"],
+    ),
+    "trivial_augment": Row(
+        "TrivialAugmentWide of 224x224 uint8, one by one, one core", "ms", 1e3, False,
+        ["augrng", "torchvision"],
+    ),
+    "jpeg_rand_augment": Row(
+        "JPEG 500x375 to 224x224, flip, RandAugment(2, 9), end to end", "images/s", 1, True,
+        ["augrng", "augrng without RandAugment", "torchvision"],
+    ),
     "gpu": Row(
         "256x256 uint8 to 224x224 bfloat16: crop, flip, rotation, normalised, on a GPU", "GB/s", 1e-9, True,
         ["augrng", "copy", "Keras layers"],

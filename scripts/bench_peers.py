@@ -20,6 +20,7 @@ WORKS = {
     "small": (False, 32, 15),
     "jpeg_500x375": (True, 224, 30),
     "jpeg_2560x1600": (True, 224, 30),
+    "jpeg_rand_augment": (True, 224, 0),
 }
 WORKERS = 2
 
@@ -60,6 +61,9 @@ def torchvision_of(row: str) -> Transform:
     torch.set_num_threads(1)
     resized, side, degrees = WORKS[row]
     crop = v2.RandomResizedCrop(side, antialias=True) if resized else v2.RandomCrop(side)
+    if row == "jpeg_rand_augment":
+        recipe = v2.Compose([crop, v2.RandomHorizontalFlip(), v2.RandAugment(2, 9)])
+        return lambda image: recipe(torch.from_numpy(image).permute(2, 0, 1)).permute(1, 2, 0).numpy()
     rotation = v2.RandomRotation(degrees, interpolation=InterpolationMode.BILINEAR)
     compose = v2.Compose([crop, v2.RandomHorizontalFlip(), rotation])
     return lambda image: compose(torch.from_numpy(image).permute(2, 0, 1)).permute(1, 2, 0).numpy()
@@ -82,6 +86,32 @@ def kornia_of(row: str) -> Transform:
     return apply
 
 
+def colors(row: str, name: str, folder: Path) -> dict[str, Any]:
+    """The color rows: 32 calls on the middle of a photograph; torchvision's on a PIL image."""
+    photo = np.ascontiguousarray(np.load(folder / "photo.npy")[:224, :224])
+    if name == "albumentations":
+        import albumentations
+        import cv2
+
+        cv2.setNumThreads(1)
+        jitter = albumentations.ColorJitter((0.6, 1.4), (0.6, 1.4), (0.6, 1.4), (-0.1, 0.1), p=1)
+        transform = lambda: jitter(image=photo)["image"]  # noqa: E731
+    else:
+        import torch
+        from PIL import Image
+        from torchvision.transforms import v2
+
+        torch.set_num_threads(1)
+        kinds = {
+            "color_jitter": lambda: v2.ColorJitter(0.4, 0.4, 0.4, 0.1),
+            "rand_augment": lambda: v2.RandAugment(2, 9),
+            "trivial_augment": lambda: v2.TrivialAugmentWide(),
+        }
+        kind, picture = kinds[row](), Image.fromarray(photo)
+        transform = lambda: np.asarray(kind(picture))  # noqa: E731
+    return {"value": measuring.cpu_time(lambda: [transform() for _ in range(32)], 32), "picture": transform()}
+
+
 TRANSFORMS = {"albumentations": albumentations_of, "torchvision": torchvision_of, "kornia": kornia_of}
 
 
@@ -98,7 +128,8 @@ class Examples:
     def __init__(self, row: str, name: str, folder: Path) -> None:
         self.row, self.name = row, name
         self.small = np.load(folder / "small.npy") if row == "small" else None
-        self.files = sorted(str(path) for path in (folder / row).glob("*.jpg"))
+        files = "jpeg_500x375" if row == "jpeg_rand_augment" else row
+        self.files = sorted(str(path) for path in (folder / files).glob("*.jpg"))
         self._transform: Transform | None = None
 
     def __len__(self) -> int:
@@ -182,6 +213,10 @@ CONTENDERS = {
     "warp": {"OpenCV warpAffine": opencv, **{name: partial(one_core, name) for name in TRANSFORMS}},
     "small": {name: partial(loader, "small", name) for name in TRANSFORMS},
 }
+CONTENDERS["color_jitter"] = {name: partial(colors, "color_jitter", name) for name in list(TRANSFORMS)[:2]}
+for policy in ("rand_augment", "trivial_augment"):
+    CONTENDERS[policy] = {"torchvision": partial(colors, policy, "torchvision")}
+CONTENDERS["jpeg_rand_augment"] = {"torchvision": partial(loader, "jpeg_rand_augment", "torchvision")}
 for jpegs in measuring.JPEGS:
     CONTENDERS[jpegs] = {
         **{name: partial(loader, jpegs, name) for name in TRANSFORMS},

@@ -14,6 +14,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import bench_colors
 import keras
 import measuring
 import numpy as np
@@ -26,24 +27,18 @@ from pipelines.images.rows import each
 from pipelines.run.device_check import contenders, moved
 from scripts.gpu_check import measured
 
-COUNT, BATCH = 65_536, 32
+COUNT, BATCH = 65_536, bench_colors.BATCH
 LATE = 10**6  # a step
 GPU_BATCH, GPU_SIDE = 1024, 256
 JPEGS = tuple(measuring.JPEGS)
 Found = dict[str, Any]
 
 
-def one_thread_an_image() -> None:
-    """As the peers have it: images are worked on side by side, so that none needs more than a thread."""
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-
-
-def one_core() -> None:
-    one_thread_an_image()
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-
-
 def recipe(row: str) -> ar.Compose:
+    if row == "jpeg_without_rand_augment":
+        return ar.presets.imagenet_train(224, seed=7)
+    if row == "jpeg_rand_augment":
+        return ar.presets.imagenet_randaugment(224, seed=7)
     if row in JPEGS:
         return ar.Compose([ar.RandomResizedCrop(224, 224), ar.RandomFlip(), ar.RandomRotation(30)], seed=7)
     side = 32 if row == "small" else 224
@@ -52,7 +47,7 @@ def recipe(row: str) -> ar.Compose:
 
 def keys(folder: Path) -> Found:
     """Keys of one transform and the four words of each, in one program."""
-    one_core()
+    measuring.one_core()
     aug, ids = ar.Compose([ar.RandomFlip()], seed=7), tf.range(COUNT, dtype=tf.int64)
     ours = tf.function(lambda ids: ar.bits(aug.keys(ids, 0)["random_flip"], 4), jit_compile=True)
     return {"value": measuring.cpu_time(lambda: ours(ids), COUNT)}
@@ -60,7 +55,7 @@ def keys(folder: Path) -> Found:
 
 def vectorized_map(folder: Path) -> Found:
     """The same words by TensorFlow's ops, of a sixteenth of the examples."""
-    one_core()
+    measuring.one_core()
     pair = ar.Compose([ar.RandomFlip()], seed=7).seeds["random_flip"]
     stream = tf.random.fold_in(tf.constant(pair, tf.int64), tf.constant(0, tf.int64))
 
@@ -75,20 +70,16 @@ def vectorized_map(folder: Path) -> Found:
     return {"value": measuring.cpu_time(lambda: theirs(ids), COUNT // 16)}
 
 
-def photos(folder: Path) -> tf.Tensor:
-    return tf.constant(np.stack([np.load(folder / "photo.npy")] * BATCH))
-
-
 def warp(folder: Path) -> Found:
-    one_core()
-    aug, batch, ids = recipe("warp"), photos(folder), tf.range(BATCH, dtype=tf.int64)
+    measuring.one_core()
+    aug, batch, ids = recipe("warp"), bench_colors.photos(folder), tf.range(BATCH, dtype=tf.int64)
     return {"value": measuring.cpu_time(lambda: aug(batch, ids, 0), BATCH), "picture": aug(batch, ids, 0)[0]}
 
 
 def projective(folder: Path) -> Found:
     """The warp alone, by one fixed matrix, of float images."""
-    one_core()
-    images, (cosine, sine) = tf.cast(photos(folder), tf.float32), (np.cos(0.2), np.sin(0.2))
+    measuring.one_core()
+    images, (cosine, sine) = tf.cast(bench_colors.photos(folder), tf.float32), (np.cos(0.2), np.sin(0.2))
     matrix = tf.constant([[cosine, -sine, 40.0, sine, cosine, -10.0, 0, 0]] * BATCH, tf.float32)
 
     def work() -> tf.Tensor:
@@ -114,8 +105,8 @@ def keras_layers(side: int) -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 def keras_warp(folder: Path) -> Found:
-    one_core()
-    augment, batch = keras_layers(224), photos(folder)
+    measuring.one_core()
+    augment, batch = keras_layers(224), bench_colors.photos(folder)
     return {"value": measuring.cpu_time(lambda: augment(batch), BATCH), "picture": augment(batch)[0]}
 
 
@@ -150,13 +141,18 @@ def tf_image_small(folder: Path) -> Found:
 
 
 def jpegs(row: str, folder: Path) -> Found:
-    one_thread_an_image()
+    return jpegs_with(row, folder, row)
+
+
+def jpegs_with(recipe_row: str, folder: Path, row: str = JPEGS[0]) -> Found:
+    measuring.one_thread_an_image()
     source = pl.from_folder(folder / row)
-    return streamed(pl.make_dataset(source, recipe(row), batch_size=64, epochs=None, seed=1), 64)
+    aug = recipe(recipe_row)
+    return streamed(pl.make_dataset(source, aug, batch_size=64, epochs=None, seed=1), 64)
 
 
 def mapped_jpegs(row: str, function: Callable[[tf.Tensor], tf.Tensor], folder: Path) -> Found:
-    one_thread_an_image()
+    measuring.one_thread_an_image()
     files = sorted(str(path) for path in (folder / row).glob("*.jpg"))
     dataset = tf.data.Dataset.from_tensor_slices(files).repeat()
     dataset = dataset.map(
@@ -204,12 +200,12 @@ def compile_time(function: Callable[[], object]) -> Found:
 
 
 def compile_ours(folder: Path) -> Found:
-    batch, ids = photos(folder), tf.range(BATCH, dtype=tf.int64)
+    batch, ids = bench_colors.photos(folder), tf.range(BATCH, dtype=tf.int64)
     return compile_time(lambda: recipe("warp")(batch, ids, 0))
 
 
 def compile_keras(folder: Path) -> Found:
-    augment, batch = keras_layers(224), photos(folder)
+    augment, batch = keras_layers(224), bench_colors.photos(folder)
     return compile_time(lambda: augment(batch))
 
 
@@ -225,7 +221,7 @@ def on_device(name: str, folder: Path) -> Found:
 
 def stage(row: str, name: str, folder: Path) -> Found:
     """CPU time of one part of the work on JPEGs, on one core, 64 at a time."""
-    one_core()
+    measuring.one_core()
     files = sorted((folder / row).glob("*.jpg"))[:64]
     contents, ids = tf.constant([path.read_bytes() for path in files]), tf.range(len(files), dtype=tf.int64)
     reader, count = Reader(recipe(row)), len(files)
@@ -261,6 +257,11 @@ CONTENDERS: dict[str, dict[str, Callable[[Path], Found]]] = {
             "tf.image": partial(tf_image_jpegs, row),
         }
         for row in JPEGS
+    },
+    **bench_colors.CONTENDERS,
+    "jpeg_rand_augment": {
+        "augrng": partial(jpegs_with, "jpeg_rand_augment"),
+        "augrng without RandAugment": partial(jpegs_with, "jpeg_without_rand_augment"),
     },
     "first_batch": {"augrng": partial(first_batch, 0), "augrng at step 10**6": partial(first_batch, LATE)},
     "gpu": {name: partial(on_device, name) for name in ("augrng", "copy", "Keras layers")},

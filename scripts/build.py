@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if args.check:
             return check(args)
-        recipe = args.recipe and ar.from_json(args.recipe.read_text()).to_json()
+        recipe = args.recipe and ar.read_recipe(args.recipe, args.seed).to_json()
         places = (args.channels, args.label, args.data_dir)
         job = Job(Plan(args.source, recipe, args.variants, args.shards, args.on_error, *places))
         with tqdm(total=len(job.ids), desc=args.source, unit=" examples") as bar:
@@ -75,7 +75,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("source", help=SOURCES)
     parser.add_argument("out", nargs="?", type=Path, help="folder of the dataset; made if need be")
-    parser.add_argument("--recipe", type=Path, help="JSON of Compose.to_json(); default: pixels as decoded")
+    parser.add_argument(
+        "--recipe", help="a file of JSON, JSON, or calls such as RandomFlip(); default: as decoded"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="op-level seed of a recipe that has none (default 0)"
+    )
     parser.add_argument("--variants", type=int, default=1, help="write each example as in epochs 0 to k - 1")
     parser.add_argument("--shards", type=int, help="how many files (default: one for each 1,000 examples)")
     parser.add_argument("--on-error", choices=["raise", "skip"], default="raise", help="at unusable images")

@@ -21,7 +21,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("recipe", type=Path, help="the JSON that Compose.to_json wrote")
+    parser.add_argument("recipe", help="a file of JSON, JSON, or calls such as RandomFlip()")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="op-level seed of a recipe that has none (default 0)"
+    )
     parser.add_argument("out", type=Path, help="what to write, without .mlir and .json")
     parser.add_argument("--shape", type=sides, required=True, metavar="B,H,W,C", help="of the images")
     parser.add_argument("--dtype", default="uint8", help="of the images (default uint8)")
@@ -31,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output-dtype", default="float32", help='with "unit" (default float32)')
     args = parser.parse_args(arguments)
     try:
-        aug = ar.from_json(args.recipe.read_text())
+        aug = ar.read_recipe(args.recipe, args.seed)
         output, dtypes = Output(args.output, args.mean, args.std), (args.dtype, args.output_dtype)
         taken, given = (tf.as_dtype(name) for name in dtypes)
         program = stablehlo(aug, args.shape, dtype=taken, output=output, output_dtype=given)

@@ -24,6 +24,21 @@ STAGES = [
 _SECONDS = 4.0  # that a measurement takes at least
 
 
+def one_thread_an_image() -> None:
+    """As the peers have it: images are worked on side by side, so that none needs more than a thread."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+
+
+def one_core() -> None:
+    """TensorFlow on one core."""
+    import tensorflow as tf
+
+    one_thread_an_image()
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
 def cpu_time(work: Callable[[], object], examples: int) -> float:
     """Median CPU seconds an example of calls that each do `examples`; after two calls to warm up."""
     work()

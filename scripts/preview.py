@@ -18,8 +18,10 @@ from PIL import Image
 from tqdm import tqdm
 
 import augrng as ar
+from pipelines.show.gallery import gallery
 from pipelines.show.pictures import UnreadableImageError, read_image
 from pipelines.show.sheets import Row, animation, contact_sheet
+from pipelines.sources.digits import photo_paths
 from pipelines.sources.listing import listed
 from pipelines.sources.source import IMAGE_SUFFIXES
 
@@ -30,10 +32,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("images", nargs="+", type=Path, help="image files, or folders that hold some")
-    parser.add_argument("--recipe", type=Path, help="JSON of Compose.to_json(); default: crop, flip, rotate")
+    parser.add_argument("images", nargs="*", type=Path, help="image files, or folders that hold some")
+    parser.add_argument(
+        "--recipe", help="a file of JSON, JSON, or calls such as RandomFlip(); default: crop, flip, rotate"
+    )
+    parser.add_argument("--save-recipe", type=Path, metavar="FILE", help="also write the recipe as JSON")
+    parser.add_argument(
+        "--gallery", type=Path, metavar="FILE", help="write every transform on one photograph"
+    )
     parser.add_argument("--epochs", type=positive, default=5, help="how many epochs to show (default 5)")
-    parser.add_argument("--seed", type=int, default=0, help="op-level seed of the default recipe (default 0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="op-level seed of a recipe that has none (default 0)"
+    )
     parser.add_argument("--out", type=Path, default=Path("preview.png"), help="default preview.png")
     parser.add_argument("--gif", type=Path, help="also write an animation, one frame an epoch")
     parser.add_argument("--limit", type=positive, default=12, help="how many images at most (default 12)")
@@ -43,14 +53,25 @@ def main(arguments: list[str] | None = None) -> int:
         "(default 256 for the default recipe, 0 with --recipe)",
     )  # fmt: skip
     args = parser.parse_args(arguments)
+    if not args.images and not args.gallery:
+        parser.error("images: at least one image file or folder must be named, or --gallery")
 
     try:
-        aug = ar.from_json(args.recipe.read_text()) if args.recipe else default_recipe(args.seed)
+        aug = ar.read_recipe(args.recipe, args.seed) if args.recipe else default_recipe(args.seed)
     except (OSError, ValueError, TypeError) as error:
         parser.error(f"--recipe {args.recipe}: {error}")
-    for option, path, formats in (("--out", args.out, Image.SAVE), ("--gif", args.gif, Image.SAVE_ALL)):
+    for option, path, formats in (
+        *(("--out", args.out, Image.SAVE), ("--gallery", args.gallery, Image.SAVE)),
+        ("--gif", args.gif, Image.SAVE_ALL),
+    ):
         if path and Image.registered_extensions().get(path.suffix.lower()) not in formats:
             parser.error(f"{option}: must end as a kind of image that can be written so, got {path}")
+    if args.gallery:
+        args.gallery.parent.mkdir(parents=True, exist_ok=True)
+        photo = args.images[0] if args.images else photo_paths()[0]
+        gallery(np.asarray(read_image(photo))).quantize(256).save(args.gallery)
+        print(f"{args.gallery}: every transform at its low end, in the middle and at its high end")
+        return 0
     side = args.resize if args.resize is not None else (0 if args.recipe else 256)
     try:
         files = [found for path in args.images for found in image_files(path)]
@@ -62,6 +83,8 @@ def main(arguments: list[str] | None = None) -> int:
     if not rows:
         print("preview: no image to show", file=sys.stderr)
         return 2
+    if args.save_recipe:
+        args.save_recipe.write_text(aug.to_json())
     sheet = contact_sheet(rows, range(args.epochs))
     args.out.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(args.out)

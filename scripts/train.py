@@ -57,7 +57,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("source", nargs="?", default="digits", help="digits, folder:DIR, tfds:NAME, ... as scripts/build.py")
     add("--data-dir", help="of tfds: sources; where digits go (default out/data)")
     add("--out", type=Path, default=Path("out/train"), help="of checkpoint and logs (default out/train)")
-    add("--recipe", type=Path, help="JSON of Compose.to_json(); default: crop and rotation, or crop and flip")
+    add("--recipe", help="a file of JSON, JSON, or calls such as RandomFlip(); default: crop and more")
     add("--no-augment", action="store_true", help="train on the recipe's evaluation form")
     add("--size", type=int, default=64, help="of images without --recipe (default 64; digits 32)")
     add("--epochs", type=int, default=20, help="how often each example comes (default 20)")
@@ -134,7 +134,7 @@ def train(args: argparse.Namespace) -> None:
 
 def recipe_of(args: argparse.Namespace) -> ar.Compose:
     if args.recipe:
-        return ar.from_json(args.recipe.read_text())
+        return ar.read_recipe(args.recipe, args.seed)
     if args.source == "digits":
         return ar.Compose([ar.RandomCrop(32, 32, padding=3), ar.RandomRotation(25)], seed=args.seed)
     return ar.Compose([ar.RandomResizedCrop(args.size, args.size), ar.RandomFlip()], seed=args.seed)

@@ -14,14 +14,19 @@ from tests.conftest import ROOT
 # What each module or room of augrng may import from augrng.
 AUGRNG = {
     "arguments": set(),
+    "fixed": set(),
     "random": {"arguments"},
-    "geometry": set(),
-    "transforms": {"random", "geometry"},
+    "geometry": {"fixed"},
+    "color": {"fixed"},
+    "transforms": {"color", "fixed", "geometry", "random"},
     "render": {"geometry", "transforms"},
-    "chain": {"arguments", "geometry", "random", "render", "transforms"},
-    "program": {"arguments", "chain", "geometry"},
+    "stages": {"color", "geometry", "render", "transforms"},
+    "chain": {"arguments", "geometry", "random", "render", "stages", "transforms"},
+    "program": {"arguments", "chain", "geometry", "transforms"},
     "recipe": {"random", "transforms"},
     "compose": {"arguments", "chain", "geometry", "program", "random", "recipe", "transforms"},
+    "written": {"compose", "recipe", "transforms"},
+    "presets": {"compose", "recipe", "transforms"},
     "output": set(),
     "fingerprint": {"arguments"},
     "keras": {"arguments", "compose", "output"},
@@ -130,13 +135,13 @@ def test_only_the_folders_of_the_layout():
 @pytest.mark.parametrize("folder", ["augrng", "pipelines"])
 def test_the_picture_in_the_readme_names_each_module(folder):
     picture = (ROOT / "README.md").read_text().split("## Layout")[1]
-    named, room = set(), ""
+    named, rooms = set(), {4: ""}
     for line in re.split(rf"(?m)^    {folder}/.*\n", picture)[1].split("\n    scripts/")[0].splitlines():
         depth, name = len(line) - len(line.lstrip()), line.split()[0] if line.strip() else ""
         if depth <= 4:
             break
-        room = name if name.endswith("/") else room if depth == 8 else ""
-        named.add(room if name.endswith("/") else room + name)
+        named.add(rooms[depth - 2] + name)
+        rooms[depth] = rooms[depth - 2] + name
     files = {path.relative_to(ROOT / folder) for path in modules(folder)}
     there = {str(path) for path in files if path.stem != "__init__"}
     assert named == there | {f"{path.parent}/" for path in files if path.parent.name} | (

@@ -4,7 +4,7 @@ A map is int64[..., 2, 3], fixed-point with `fixed.FRACTION` bits: source = A @ 
 being (source x, source y) and the columns (x, y, 1). Positions are in pixels from the top left corner
 of the image, so pixel i covers [i, i + 1) and its centre is at i + 1/2.
 
-  translate, resize, flip, rotate  build maps
+  identity, translate, shift, resize, flip, rotate, linear  build maps
   compose :: outer -> inner -> the map p -> outer(inner(p))
   move    :: map -> points -> points
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from augrng.geometry import fixed
+from augrng import fixed
 
 
 def from_rows(a: Any, b: Any, tx: Any, c: Any, d: Any, ty: Any) -> tf.Tensor:
@@ -24,6 +24,12 @@ def from_rows(a: Any, b: Any, tx: Any, c: Any, d: Any, ty: Any) -> tf.Tensor:
     zero = sum(tf.zeros_like(entry) for entry in entries)
     flat = tf.stack([entry + zero for entry in entries], -1)
     return tf.reshape(flat, tf.concat([tf.shape(flat)[:-1], [2, 3]], 0))
+
+
+def identity(count: Any) -> tf.Tensor:
+    """The map that moves nothing, `count` times."""
+    one = tf.constant([[[fixed.ONE, 0, 0], [0, fixed.ONE, 0]]], tf.int64)
+    return tf.tile(one, [count, 1, 1])
 
 
 def translate(left: Any, top: Any) -> tf.Tensor:
@@ -79,3 +85,21 @@ def move(map_: tf.Tensor, points: tf.Tensor) -> tf.Tensor:
     """Maps fixed-point positions int64[..., 2] = (x, y)."""
     products = fixed.multiply(points[..., None, :], map_[..., :2])
     return tf.reduce_sum(products, -1) + map_[..., 2]
+
+
+def linear(size: tf.Tensor, a: Any, b: Any, c: Any, d: Any) -> tf.Tensor:
+    """The map with this matrix that leaves the picture's centre where it is; fixed-point entries."""
+    center_y, center_x = (size[..., axis] * (fixed.ONE // 2) for axis in (0, 1))
+    return from_rows(
+        a,
+        b,
+        center_x - fixed.multiply(center_x, a + 0 * center_x) - fixed.multiply(center_y, b + 0 * center_y),
+        c,
+        d,
+        center_y - fixed.multiply(center_x, c + 0 * center_x) - fixed.multiply(center_y, d + 0 * center_y),
+    )
+
+
+def shift(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    """Reads `x` further right and `y` further down, fixed-point."""
+    return from_rows(fixed.ONE, 0, x, 0, fixed.ONE, y)

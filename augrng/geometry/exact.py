@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from augrng.geometry import fixed
+from augrng import fixed
 from augrng.geometry.grid import Grid
 from augrng.geometry.sampling import Sampling
 from augrng.geometry.warp import Source, sources

@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from augrng.geometry import fixed
+from augrng import fixed
 from augrng.geometry.sampling import Sampling
 
 WEIGHT_BITS = 11  # 8-bit pixels times two weights of 11 bits fit in int32.

@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from augrng.geometry import fixed
+from augrng import fixed
 from augrng.geometry.grid import ONE, WEIGHT_BITS, Grid, shift
 from augrng.geometry.sampling import Sampling
 
@@ -65,7 +65,7 @@ def warp(
         )
     borders = whole_borders(sizes) if borders is None else borders
     grid = Grid(sizes, borders, maps, height, width, sampling)
-    return tf.concat([_sampled(source, grid) for source in sources(pixels, offsets, fill)], -1)
+    return tf.concat([sampled(source, grid) for source in sources(pixels, offsets, fill)], -1)
 
 
 def whole_borders(sizes: tf.Tensor) -> tf.Tensor:
@@ -73,7 +73,9 @@ def whole_borders(sizes: tf.Tensor) -> tf.Tensor:
     return tf.stack([tf.zeros_like(sizes), sizes * fixed.ONE], -1)
 
 
-def _sampled(source: "Source", grid: Grid) -> tf.Tensor:
+def sampled(source: "Source", grid: Grid) -> tf.Tensor:
+    """The pixels of a source at the places of a grid, [B, height, width, C]."""
+
     def nearest() -> tf.Tensor:
         value, inside = source.at(grid, *grid.nearest()), grid.inside()
         return value if inside is None else source.where(inside, value)

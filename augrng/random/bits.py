@@ -81,7 +81,7 @@ def _philox_words(seed: tuple[tf.Tensor, tf.Tensor], num_words: int) -> Sequence
     mixed = philox_block((low[..., 0], high[..., 0], low[..., 1], high[..., 1]), _uint64(_SCRAMBLE_KEY))
     key, stream = mixed[:2], mixed[2:]
     block = tf.cast(tf.range(-(-num_words // 4), dtype=tf.int64), tf.uint64)[:, None]
-    zero = tf.zeros_like(block) + tf.zeros_like(stream[0])
+    zero = tf.zeros_like(block) + (stream[0] & 0)  # zeros by name would be a constant of so many words
     counter = (block + zero, zero, stream[0] + zero, stream[1] + zero)
     return [tf.cast(word, tf.uint32) for word in philox_block(counter, key)]  # each [blocks, seeds]
 
@@ -135,7 +135,7 @@ def _threefry_words(seed: tuple[tf.Tensor, tf.Tensor], num_words: int) -> Sequen
     low, high = seed
     key = threefry_block((low[..., 1], high[..., 1]), (low[..., 0], high[..., 0]))
     block = tf.cast(tf.range(-(-num_words // 2), dtype=tf.int64), tf.uint32)[:, None]
-    zero = tf.zeros_like(block) + tf.zeros_like(key[0])
+    zero = tf.zeros_like(block) + (key[0] & 0)
     return threefry_block((block + zero, zero), key)  # each [blocks, seeds]
 
 

@@ -1,22 +1,19 @@
 """What every transform offers, and what those share that read between or outside of pixels.
 
-Every transform offers the same seven things, and `Transform` gives the plain answers:
+A transform draws, and has parts (see `parts`) that say what becomes of pixels:
 
   num_words              how many random words an example's draws read
-  exact                  whether it moves whole pixels, so that nothing needs interpolation
-  reduction              whether and how it reads what it would skip: see `reduce` and `exact`
-  steps(h, w)            within which limits it reads them apart, and `mixes_axes` whether it turns axes
+  sample(words, size)    the draws as named tensors [B], from uint32[B, num_words] and int64[B, 2]
+  parts                  what is done with them, in order
   size_after(h, w)       height and width of what it makes
-  sample(words, size)    the draws as named tensors, from uint32[B, num_words] and int64[B, 2]
-  map(params, size)      from output to input positions, int64[B, 2, 3]; see `affine`
 
-and three for mistakes and for people: `accepts(height, width)`, whether it takes an image of that size
-(`rule` says in words when it does); `fits(params, size)`, whether it could have drawn these params;
-`describe(params)`, what was drawn for one example. `evaluation()` gives what stands in its place when a
-model is evaluated.
+and for mistakes and for people: `accepts(height, width)`, whether it takes an image of that size (`rule` says
+in words when it does); `fits(params, size)`, whether it could have drawn these params; `describe(params)`,
+what was drawn for one example. `evaluation()` gives what stands in its place when a model is evaluated.
 """
 
 import dataclasses
+import math
 import numbers
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -24,8 +21,7 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 from augrng.geometry.sampling import Sampling
-
-Params = Mapping[str, tf.Tensor]
+from augrng.transforms.parts import Map, Params, Part
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -38,8 +34,6 @@ class Transform:
     """
 
     num_words: ClassVar[int] = 0
-    exact: ClassVar[bool] = True
-    mixes_axes: ClassVar[bool] = False
     rule: ClassVar[str] = "the image must have at least one pixel"
 
     name: str | None = dataclasses.field(default=None, kw_only=True)
@@ -58,24 +52,13 @@ class Transform:
         return f"{type(self).__name__}({', '.join(shown)})"
 
     @property
-    def reduction(self) -> bool | str:
-        """How what the map would skip is read: not at all, True by `reduce`, "exact" by `exact`."""
-        return False
-
-    def with_reduction(self, reduction: bool | str) -> "Transform":
-        """The same transform with another `reduction`, for those that have one."""
-        return dataclasses.replace(self, antialias=reduction)  # type: ignore[call-arg]
+    def parts(self) -> tuple[Part, ...]:
+        """What is done to pixels, in order."""
+        return (self,) if isinstance(self, Part) else ()
 
     def size_after(self, height: Any, width: Any) -> tuple[Any, Any]:
         """Height and width of what comes out; integers, arrays or tensors, as they come in."""
         return height, width
-
-    def steps(self, height: Any, width: Any) -> tuple[tuple[float, float], tuple[float, float]]:
-        """How far apart the output's neighbours are in an image of this size, at least and at most.
-
-        (low, high) along y and along x, in pixels, for any params; of what `size_after` says the output is.
-        """
-        return (1, 1), (1, 1)
 
     def accepts(self, height: Any, width: Any) -> Any:
         """Whether an image of this size can be transformed; integers, arrays or tensors alike."""
@@ -84,20 +67,17 @@ class Transform:
     def sample(self, words: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
         raise NotImplementedError
 
+    def draw(self, key: tf.Tensor, words: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
+        """`sample`, for transforms that hand on the key itself, int64[B, 2]."""
+        return self.sample(words, size)
+
     def fits(self, params: Params, size: tf.Tensor) -> tf.Tensor | bool:
         """Whether `sample` can draw these params for images of this size, bool[B] or True."""
         return True
 
-    def map(self, params: Params, size: tf.Tensor) -> tf.Tensor:
-        raise NotImplementedError
-
     def describe(self, params: Mapping[str, Any]) -> str:
         """What was drawn for one example, in a few characters; params are plain numbers."""
         raise NotImplementedError
-
-    def sampling(self) -> dict[str, Any]:
-        """The arguments of `Sampling` that this transform sets."""
-        return {}
 
     def evaluation(self) -> tuple["Transform", ...]:
         """What stands in its place where nothing is drawn: itself, if it draws nothing, or else nothing."""
@@ -105,7 +85,16 @@ class Transform:
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class Sampled(Transform):
+class Geometric(Map, Transform):
+    """A transform that is a map."""
+
+    def with_reduction(self, reduction: bool | str) -> "Transform":
+        """The same transform with another `reduction`, for those that have one."""
+        return dataclasses.replace(self, antialias=reduction)  # type: ignore[call-arg]
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Sampled(Geometric):
     """A transform that reads between pixels or outside of them, and may say how; see `Sampling`.
 
     What is None is left to the other transforms of the same `Compose`, and in the end to the defaults
@@ -138,3 +127,43 @@ def check_integer(transform: Transform, name: str, value: Any, at_least: int) ->
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < at_least:
         kind = type(transform).__name__
         raise ValueError(f"{kind}: {name} must be an integer of at least {at_least}, got {value!r}")
+
+
+def check_number(transform: Any, name: str, value: Any, low: float, high: float) -> None:
+    """Raises ValueError unless `value` is a number in [low, high]."""
+    good = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not good or not low <= value <= high:
+        kind = type(transform).__name__
+        raise ValueError(f"{kind}: {name} must be a number in [{low:g}, {high:g}], got {value!r}")
+
+
+def check_range(transform: Any, name: str, value: Any, low: float, high: float) -> None:
+    """Raises ValueError unless `value` is a pair (low, high) of numbers within these, in order."""
+    kind = type(transform).__name__
+    if not isinstance(value, tuple) or len(value) != 2:
+        raise ValueError(f"{kind}: {name} must be a pair (low, high), got {value!r}")
+    for end in value:
+        check_number(transform, name, end, low, high)
+    if value[0] > value[1]:
+        raise ValueError(f"{kind}: {name} must be in order, got {value[0]!r} above {value[1]!r}")
+
+
+def check_probability(transform: Any, p: Any) -> None:
+    """Raises ValueError if `p` is no probability."""
+    check_number(transform, "p", p, 0, 1)
+
+
+def pair_of(transform: Any, name: str) -> Any:
+    """A field that is a pair (low, high), or a number f at least 0 for (-f, f); lists become tuples.
+
+    Raises:
+      ValueError: if it is a number below 0, or none.
+    """
+    value = getattr(transform, name)
+    if isinstance(value, list):
+        value = tuple(value)
+        object.__setattr__(transform, name, value)
+    if isinstance(value, tuple):
+        return value
+    check_number(transform, name, value, 0, 1e9)
+    return (-value, value)

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from augrng.geometry import affine, fixed
+from augrng import fixed
+from augrng.geometry import affine
 from augrng.random import draws
-from augrng.transforms.base import Params, Sampled, Transform, check_integer
+from augrng.transforms.base import Geometric, Params, Sampled, Transform, check_integer
 
 FLIP_MODES = ("horizontal", "vertical", "horizontal_and_vertical")
 
@@ -147,7 +148,7 @@ class CenterCrop(_Crop):
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class RandomFlip(Transform):
+class RandomFlip(Geometric):
     """Mirrors an image with probability `p` along each axis that `mode` names.
 
     Words: 0 decides the horizontal flip, 1 the vertical one (0 where `mode` is "vertical"), so for
@@ -239,7 +240,7 @@ class RandomRotation(Sampled):
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class RandomQuarterTurn(Transform):
+class RandomQuarterTurn(Geometric):
     """Turns a square image by 0, 1, 2 or 3 quarter turns counter-clockwise, as `tf.image.rot90` does.
 
     Words: 0 gives k = (word % 2147483647) % 4.

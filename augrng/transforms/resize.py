@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
-from augrng.geometry import affine, fixed
+from augrng import fixed
+from augrng.geometry import affine
 from augrng.geometry.sampling import MAX_SIDE
 from augrng.random import draws
 from augrng.transforms.base import Params, Sampled, Transform, check_antialias, check_integer
@@ -61,15 +62,7 @@ class RandomResizedCrop(Sampled):
         for side in ("height", "width"):
             check_integer(self, side, getattr(self, side), at_least=1)
         for name, low, high in (("scale", 0, 1), ("ratio", 1 / 64, 64)):
-            limits = getattr(self, name)
-            if isinstance(limits, list):
-                limits = tuple(limits)
-                object.__setattr__(self, name, limits)
-            numeric = isinstance(limits, tuple) and all(isinstance(v, numbers.Real) for v in limits)
-            if not numeric or len(limits) != 2 or not low <= limits[0] <= limits[1] <= high or limits[1] == 0:
-                raise ValueError(
-                    f"RandomResizedCrop: {name} must be (low, high) within ({low}, {high}), got {limits!r}"
-                )
+            check_limits(self, name, low, high)
 
     @property
     def reduction(self) -> bool | str:
@@ -82,15 +75,7 @@ class RandomResizedCrop(Sampled):
         return (0, height / self.height), (0, width / self.width)
 
     def sample(self, words: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
-        one, height, width = fixed.ONE, size[:, :1], size[:, 1:]
-        share = draws.between(words[:, 0:20:2], *(round(v * one) for v in self.scale))
-        half_log = draws.between(words[:, 1:20:2], *(round(math.log2(v) * one / 2) for v in self.ratio))
-        # width = sqrt(area) sqrt(ratio); the root of the area keeps 17 fraction bits, that of the ratio 24.
-        root = fixed.square_root(height * width * share * 2**10)
-        windows = tf.stack(
-            [fixed.shift_round(root * fixed.exp2(log), 17 + fixed.FRACTION) for log in (-half_log, half_log)],
-            -1,
-        )
+        windows = proposals(words, size, self.scale, self.ratio)
         fits = tf.reduce_all((windows > 0) & (windows <= size[:, None]), -1)
         first = tf.argmax(tf.cast(fits, tf.int32), -1)
         chosen = tf.gather(windows, first, batch_dims=1)
@@ -145,6 +130,37 @@ class RandomResizedCrop(Sampled):
         side = -(-max(self.height, self.width) * 8 // 7)
         resized = Resize(side, antialias=self.antialias, **self.sampling())
         return resized, CenterCrop(self.height, self.width)
+
+
+def proposals(
+    words: tf.Tensor, size: tf.Tensor, scale: tuple[float, float], ratio: tuple[float, float]
+) -> tf.Tensor:
+    """Ten windows (height, width), int64[B, 10, 2]: their area uniform in `scale` times the image's, the
+    logarithm of width over height uniform in `ratio`, rounded to whole pixels.
+
+    Words 2k and 2k + 1 are for proposal k.
+    """
+    one, height, width = fixed.ONE, size[:, :1], size[:, 1:]
+    share = draws.between(words[:, 0 : 2 * _PROPOSALS : 2], *(round(v * one) for v in scale))
+    half_log = draws.between(
+        words[:, 1 : 2 * _PROPOSALS : 2], *(round(math.log2(v) * one / 2) for v in ratio)
+    )
+    # width = sqrt(area) sqrt(ratio); the root of the area keeps 17 fraction bits, that of the ratio 24.
+    root = fixed.square_root(height * width * share * 2**10)
+    sides = [fixed.shift_round(root * fixed.exp2(log), 17 + fixed.FRACTION) for log in (-half_log, half_log)]
+    return tf.stack(sides, -1)
+
+
+def check_limits(transform: Transform, name: str, low: float, high: float) -> None:
+    """Makes a field a pair, and raises ValueError unless it is (low, high) within these, not both 0."""
+    limits = getattr(transform, name)
+    if isinstance(limits, list):
+        limits = tuple(limits)
+        object.__setattr__(transform, name, limits)
+    numeric = isinstance(limits, tuple) and all(isinstance(v, numbers.Real) for v in limits)
+    if not numeric or len(limits) != 2 or not low <= limits[0] <= limits[1] <= high or limits[1] == 0:
+        kind = type(transform).__name__
+        raise ValueError(f"{kind}: {name} must be (low, high) within ({low}, {high}), got {limits!r}")
 
 
 @dataclasses.dataclass(frozen=True, repr=False)

@@ -102,8 +102,11 @@ def finished(job: Job, out: Path, state: Path | None) -> dict[str, Json]:
     different = [
         f"{name} is {json.dumps(there.get(name))} there, {json.dumps(value)} asked for"
         for name, value in asked.items()
-        if there.get(name) != value
+        if there.get(name) != value and not (name == "recipe" and value and there.get(name))
     ]
+    if there.get("recipe") and asked["recipe"]:
+        recipes = (json.dumps(side["recipe"]) for side in (there, asked))
+        different += [f"recipe: {line}" for line in ar.differences(*recipes)]
     if different:
         raise ValueError(
             f"out: {out} holds a build of something else: {'; '.join(different)}. Ask for the same to resume "

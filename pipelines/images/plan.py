@@ -10,8 +10,10 @@ from typing import NamedTuple
 import tensorflow as tf
 
 import augrng as ar
-from augrng.geometry import affine, fixed, reduce
+from augrng import fixed
+from augrng.geometry import affine, reduce
 from augrng.program import Program
+from augrng.transforms import Params
 from pipelines.images.decode import RATIOS, covering, upright_flags
 from pipelines.images.header import JPEG, UNKNOWN, header
 
@@ -37,6 +39,7 @@ class Plan(NamedTuple):
       stored: int32[N, 2], the same before any turn.
       refusal: int32[N], which rule is broken, or the number of rules.
       head: int32[N, 8], the first bytes.
+      rest: what was drawn for the stages after the map, [N] each.
     """
 
     map: tf.Tensor
@@ -51,6 +54,7 @@ class Plan(NamedTuple):
     stored: tf.Tensor
     refusal: tf.Tensor
     head: tf.Tensor
+    rest: tuple[Params, ...]
 
 
 def rules(aug: ar.Compose, max_pixels: int) -> list[str]:
@@ -86,10 +90,11 @@ def plan(
     refusal = tf.where(allowed, _OWN_RULES + program.first_broken(size), 1)
     refusal = tf.where(tf.equal(known.format, UNKNOWN), tf.zeros_like(refusal), refusal)
 
-    maps = program.plan(ids, epochs, size)
-    levels = reduce.levels(maps, size) if program.antialias is True else tf.zeros_like(size)
+    maps, rest = program.plan(ids, epochs, size)
+    reduced = program.antialias is True and program.first_size is not None
+    levels = reduce.levels(maps, size) if reduced else tf.zeros_like(size)
     maps, borders = reduce.scale(maps, levels), reduce.borders(size, levels)
-    in_parts = tf.equal(facts[:, 3], 1) & tf.equal(known.format, JPEG)
+    in_parts = tf.equal(facts[:, 3], 1) & tf.equal(known.format, JPEG) & (program.first_size is not None)
     first, last = _cells(program, maps, reduce.cells(size, levels))
     window = _window(first, last, levels, size, known.orientation)
     origin = tf.where(in_parts[:, None], window.origin, 0)
@@ -106,18 +111,16 @@ def plan(
         stored=tf.cast(stored, tf.int32),
         refusal=tf.cast(refusal, tf.int32),
         head=head[:, :8],
+        rest=rest,
     )
 
 
 def _cells(program: Program, maps: tf.Tensor, sides: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The first and last (exclusive) of `sides` cells that the maps read, int64[N, 2]."""
-    if program.sampling.fill_mode in (
-        "reflect",
-        "wrap",
-    ):  # what lies outside may be read from anywhere inside
+    # What lies outside may be read from anywhere inside.
+    if program.first_size is None or program.sampling.fill_mode in ("reflect", "wrap"):
         return tf.zeros_like(sides), sides
-    assert program.output_size is not None
-    height, width = program.output_size
+    height, width = program.first_size
     half = fixed.ONE // 2
     ends = [(x * fixed.ONE - half, y * fixed.ONE - half) for x in (1, width) for y in (1, height)]
     corners = affine.move(maps[:, None], tf.constant(ends, tf.int64))[..., ::-1] - half

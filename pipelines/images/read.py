@@ -61,6 +61,7 @@ class Reader:
         check_kind(channels, dtype)
         if aug.output_size is None:
             raise ValueError("aug: its output must have a fixed size; add a crop or a resize to the recipe")
+        aug.program.check_pixels(dtype, channels)
         self.aug, self.partial, self._kind = aug, partial, (channels, dtype, max_pixels)
         self._traced = _traced(aug, *self._kind)
 
@@ -95,7 +96,7 @@ class Reader:
 
     def plan_one(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor, *, most: int = 1) -> Plan:
         """The plan of one image, without the dimension N."""
-        return Plan(*(part[0] for part in self._plans_of_one(contents, id_, epoch, most)))
+        return tf.nest.map_structure(lambda part: part[0], self._plans_of_one(contents, id_, epoch, most))
 
     def _plans_of_one(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor, most: int) -> Plan:
         facts = self.facts(contents)
@@ -126,7 +127,7 @@ class _Traced(NamedTuple):
 @functools.lru_cache(maxsize=64)
 def _traced(aug: ar.Compose, channels: int, dtype: str, max_pixels: int) -> _Traced:
     def pixels(contents: tf.Tensor, plan: Plan) -> tf.Tensor:
-        return aug.program.render(*_decoded(aug, channels, dtype, max_pixels, contents, plan))
+        return aug.program.render(*_decoded(aug, channels, dtype, max_pixels, contents, plan), plan.rest)
 
     program = compiled(functools.partial(plan, aug, max_pixels))
 
@@ -137,7 +138,7 @@ def _traced(aug: ar.Compose, channels: int, dtype: str, max_pixels: int) -> _Tra
             rest = [[0, 0]] * (argument.shape.rank - 1)
             whole = tf.pad(argument, [[0, most - count], *rest])
             padded.append(tf.ensure_shape(whole, [most, *argument.shape[1:]]))
-        return Plan(*(part[:count] for part in program(*padded)))
+        return tf.nest.map_structure(lambda part: part[:count], program(*padded))
 
     return _Traced(plan=tf.function(plans, autograph=False), pixels=tf.function(pixels, autograph=False))
 

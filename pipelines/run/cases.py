@@ -27,7 +27,30 @@ CASES: dict[str, Callable[[], list[Transform]]] = {
     "resize": lambda: [ar.Resize(11, 31)],
     "resize_center_crop": lambda: [ar.Resize(9), ar.CenterCrop(8, 8)],
     "crop_flip_rotation": lambda: [ar.RandomCrop(16, 14), ar.RandomFlip(), ar.RandomRotation(25)],
+    "moving": lambda: [
+        *(ar.Pad((1, 2)), ar.RandomAffine(20, (0.1, 0.2), (0.7, 1.2), 10), ar.RandomZoom(0.3, (-0.1, 0.2))),
+        *(ar.RandomTranslation(0.1, 0.2), ar.RandomShear(0.2, 0.1)),
+    ],
+    "colors_of_tensorflow": lambda: [
+        *(ar.RandomCrop(16, 12), ar.RandomBrightness(0.2), ar.RandomContrast(0.5, 1.5)),
+        *(ar.RandomSaturation(0.5, 1.5), ar.RandomHue(0.1), ar.RandomGamma(0.8, 1.3)),
+    ],
+    "colors_of_pillow": lambda: [
+        *(ar.ColorJitter(0.4, 0.4, 0.4, 0.1), ar.RandomChannelShuffle(), ar.RandomPosterize(5)),
+        *(ar.RandomSolarize(128), ar.RandomAutocontrast(), ar.RandomInvert(p=0.3), ar.RandomGrayscale(p=0.3)),
+        *(ar.RandomAdjustSharpness(2), ar.GaussianBlur(3)),
+    ],
+    "covering": lambda: [
+        *(ar.RandomErasing(0.7, value="random"), ar.Cutout(5), ar.GridMask((6, 12)), ar.GaussianNoise(0.05)),
+    ],
+    "choosing": lambda: [
+        ar.OneOf([ar.RandomRotation(60), ar.RandomEqualize(p=1), ar.RandomErasing(p=1)], weights=(2, 1, 1)),
+        ar.SomeOf([ar.ToGrayscale(), ar.RandomFlip(), ar.RandomInvert(p=1)], 2),
+        ar.Maybe(ar.Sequential([ar.RandomHue(0.2), ar.RandomRotation(20)]), p=0.4),
+    ],
+    "policies": lambda: [ar.RandAugment(), ar.TrivialAugmentWide(), ar.AutoAugment("cifar10")],
 }
+UINT8_ONLY = ("choosing", "policies")  # equalize needs 256 levels
 
 
 def compose(case: str, seed: int | None = 7, **kwargs: Any) -> ar.Compose:

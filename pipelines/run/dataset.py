@@ -128,6 +128,11 @@ def make_dataset(
     encoded = image.dtype == tf.string
     batches = ordered(source, order, pool=encoded and replaces)
     on_device = None
+    if encoded and device and aug.program.first_size is None:
+        raise ValueError(
+            "device: needs a recipe that begins with what gives images one size (a crop, a resize), so that "
+            "the host can send what is read; put it before the colours, or leave device= out"
+        )
     if encoded:
         reader = Reader(
             aug, partial=decode == "partial", channels=channels or source.channels or 3,
@@ -175,7 +180,7 @@ def _options() -> tf.data.Options:
 def _augmented(aug: ar.Compose, batch: Record) -> Record:
     """A batch of pixels, augmented: of one size by one program, of several one by one."""
     image, ids, epochs = batch["image"], batch["id"], batch["epoch"]
-    if not isinstance(image, tf.RaggedTensor):
+    if not isinstance(image, tf.RaggedTensor) and not aug.program.chooses:
         return {**batch, "image": aug(image, ids, epochs)}
 
     def one(image: tf.RaggedTensor | tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
@@ -227,6 +232,6 @@ def _decoding(source: Source, reader: Reader) -> Work:
         record = source.load(record)
         contents = record["image"]
         plan = reader.plan_one(contents, record["id"], record["epoch"])
-        return {**record, **as_rows(*reader.decoded(contents, plan))}
+        return {**record, **as_rows(*reader.decoded(contents, plan), plan.rest)}
 
     return Work(None, alone, cause_of(source, reader, 1))

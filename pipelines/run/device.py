@@ -12,6 +12,7 @@ import tensorflow as tf
 import augrng as ar
 from augrng.output import Output
 from augrng.render import columns_of, power_above
+from augrng.transforms import Params
 from pipelines.sources.source import Record
 
 
@@ -47,7 +48,7 @@ class OnDevice:
         for batch in self._batches:
             with tf.device(self.device):
                 taken = {name: batch[name] for name in self._moved}
-                image = self._augment({name: tf.identity(value) for name, value in taken.items()})
+                image = self._augment(tf.nest.map_structure(tf.identity, taken))
             current = {**{name: v for name, v in batch.items() if name not in _ONLY_MOVED}, "image": image}
             if ahead is not None:
                 yield ahead
@@ -65,7 +66,7 @@ class OnDevice:
         return len(self._batches)
 
 
-_ONLY_MOVED = ("map", "size", "borders", "columns")
+_ONLY_MOVED = ("map", "size", "borders", "columns", "rest")
 
 
 def of_pixels(aug: ar.Compose, output: Output) -> tuple[Callable[[Record], tf.Tensor], tuple[str, ...]]:
@@ -86,13 +87,14 @@ def of_rows(aug: ar.Compose, output: Output) -> tuple[Callable[[Record], tf.Tens
     return augment, ("image", *_ONLY_MOVED)
 
 
-def as_rows(image: tf.Tensor, map_: tf.Tensor, borders: tf.Tensor) -> Record:
-    """A decoded part [h, w, C], its map and borders as what goes over for it: its pixels in one row."""
+def as_rows(image: tf.Tensor, map_: tf.Tensor, borders: tf.Tensor, rest: tuple[Params, ...]) -> Record:
+    """A decoded part [h, w, C], its map, borders and draws as what goes over: its pixels in one row."""
     return {
         "image": tf.reshape(image, [-1, image.shape[-1]]),
         "map": map_,
         "size": tf.shape(image, tf.int64)[:2],
         "borders": borders,
+        "rest": rest,
     }
 
 

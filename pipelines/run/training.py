@@ -56,10 +56,11 @@ class Settings:
     def differences(self, other: "Settings") -> list[str]:
         """What is not the same, in words; `other` is the checkpoint's."""
         pairs = [(field.name, getattr(self, field.name)) for field in dataclasses.fields(self)]
-        return [
+        recipes = [f"recipe: {line}" for line in ar.differences(other.recipe, self.recipe)]
+        return recipes + [
             f"{name}: this run has {mine!r}, the checkpoint {theirs!r}"
             for name, mine in pairs
-            if mine != (theirs := getattr(other, name))
+            if mine != (theirs := getattr(other, name)) and name != "recipe"
         ]
 
 

@@ -4,14 +4,13 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
 import augrng as ar
 
 _MARGIN = 6
 _LINE = 13
-_BACKGROUND, _INK = (250, 250, 250), (20, 20, 20)
+BACKGROUND, INK = (250, 250, 250), (20, 20, 20)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,11 +42,11 @@ def contact_sheet(rows: Sequence[Row], epochs: Sequence[int], tile: int = 160) -
     lines = max(len(row.aug.transforms) for row in rows)
     width, height = tile + _MARGIN, tile + _MARGIN + _LINE * lines
     sheet = Image.new(
-        "RGB", ((len(epochs) + 1) * width + _MARGIN, len(rows) * height + 2 * _LINE), _BACKGROUND
+        "RGB", ((len(epochs) + 1) * width + _MARGIN, len(rows) * height + 2 * _LINE), BACKGROUND
     )
     draw = ImageDraw.Draw(sheet)
     for column, title in enumerate(["original", *(f"epoch {epoch}" for epoch in epochs)]):
-        draw.text((column * width + _MARGIN, _MARGIN), title, fill=_INK, font=_font())
+        draw.text((column * width + _MARGIN, _MARGIN), title, fill=INK, font=font())
     for line, row in enumerate(rows):
         top = line * height + 2 * _LINE
         _paste(sheet, (_MARGIN, top), row.image, tile, [row.title, f"id {row.id}"[:24]])
@@ -63,8 +62,8 @@ def animation(rows: Sequence[Row], epochs: Sequence[int], tile: int = 160) -> li
         raise ValueError("rows: must hold at least one example, got none")
     frames = []
     for epoch in epochs:
-        frame = Image.new("RGB", (len(rows) * (tile + _MARGIN) + _MARGIN, tile + 2 * _LINE), _BACKGROUND)
-        ImageDraw.Draw(frame).text((_MARGIN, _MARGIN), f"epoch {epoch}", fill=_INK, font=_font())
+        frame = Image.new("RGB", (len(rows) * (tile + _MARGIN) + _MARGIN, tile + 2 * _LINE), BACKGROUND)
+        ImageDraw.Draw(frame).text((_MARGIN, _MARGIN), f"epoch {epoch}", fill=INK, font=font())
         for column, row in enumerate(rows):
             place = (column * (tile + _MARGIN) + _MARGIN, 2 * _LINE)
             _paste(frame, place, augmented(row, epoch)[0], tile, [])
@@ -73,14 +72,10 @@ def animation(rows: Sequence[Row], epochs: Sequence[int], tile: int = 160) -> li
 
 
 def augmented(row: Row, epoch: int) -> tuple[np.ndarray, list[str]]:
-    """The pixels of an example in an epoch, and a line for each transform that says what was drawn."""
+    """The pixels of an example in an epoch, and a line for each transform that acts: what was drawn."""
     params = row.aug.sample(row.id, epoch, row.image.shape[:2])
     pixels = row.aug.apply(row.image, params).numpy()
-    captions = []
-    for name, transform in row.aug.transforms.items():
-        values = tf.nest.map_structure(lambda tensor: tensor.numpy(), params[name])
-        captions.append(transform.describe(values))
-    return pixels, captions
+    return pixels, [said for said in row.aug.describe(params).values() if said]
 
 
 def _paste(
@@ -93,8 +88,8 @@ def _paste(
     sheet.paste(picture.resize(size, how), place)  # type: ignore[arg-type]
     for line, caption in enumerate(captions):
         place_below = (place[0], place[1] + tile + line * _LINE)
-        ImageDraw.Draw(sheet).text(place_below, caption, fill=_INK, font=_font())
+        ImageDraw.Draw(sheet).text(place_below, caption, fill=INK, font=font())
 
 
-def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(11)

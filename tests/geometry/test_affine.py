@@ -5,7 +5,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from augrng.geometry import affine, fixed
+from augrng import fixed
+from augrng.geometry import affine
 
 sizes = st.tuples(st.integers(1, 4096), st.integers(1, 4096))
 

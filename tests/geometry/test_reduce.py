@@ -8,7 +8,8 @@ import tensorflow as tf
 from PIL import Image
 
 import augrng as ar
-from augrng.geometry import affine, fixed, reduce
+from augrng import fixed
+from augrng.geometry import affine, reduce
 from augrng.geometry.sampling import Sampling
 from augrng.geometry.warp import warp
 from pipelines.sources.digits import photo_paths

@@ -6,7 +6,8 @@ import scipy.ndimage
 import tensorflow as tf
 from PIL import Image
 
-from augrng.geometry import affine, fixed
+from augrng import fixed
+from augrng.geometry import affine
 from augrng.geometry.sampling import MAX_SIDE, Sampling
 from augrng.geometry.warp import warp
 

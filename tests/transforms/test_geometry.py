@@ -8,7 +8,7 @@ import scipy.stats
 import tensorflow as tf
 
 import augrng as ar
-from augrng.geometry import fixed
+from augrng import fixed
 
 SIZES = [(20, 24), (33, 17), (9, 40), (16, 16)]
 

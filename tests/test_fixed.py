@@ -7,7 +7,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from augrng.geometry import fixed
+from augrng import fixed
 
 ONE = fixed.ONE
 

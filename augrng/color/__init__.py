@@ -1,0 +1,1 @@
+"""What is done to levels and colours, in integers."""

@@ -1,0 +1,101 @@
+"""Filters: what becomes of a pixel depends on its neighbours. Images [B, H, W, C], the same shape and dtype.
+
+Integers for uint8 and uint16, the formula itself for floats.
+"""
+
+import math
+
+import tensorflow as tf
+
+from augrng import fixed
+from augrng.color import levels
+from augrng.color.levels import Levels
+
+_BITS = 16
+
+
+def sharpen(images: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
+    """Away from a smoothed picture by a factor: Pillow's `ImageEnhance.Sharpness`.
+
+    The smoothed picture is Pillow's SMOOTH, weights 1 and in the middle 5 of 13; the outermost pixels stay.
+
+    Args:
+      factor: fixed-point int64[B, 1, 1, 1]; 0 smooths, 1 changes nothing.
+    """
+    of = Levels(images.dtype)
+    x = tf.cast(images, tf.int32 if images.dtype == tf.uint8 else of.working)
+    rows = x[:, :-2] + x[:, 1:-1] + x[:, 2:]
+    total = rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:] + 4 * x[:, 1:-1, 1:-1]
+    smooth = tf.math.floordiv(2 * total + 13, 26) if of.whole else total / 13
+    inner = x[:, 1:-1, 1:-1]
+    if images.dtype == tf.uint8:
+        share = tf.cast(_down(factor, levels.FRACTION - _BITS), tf.int32)
+        moved = smooth * (1 << _BITS) + share * (inner - smooth) + (1 << (_BITS - 9))
+        made = of.clip(tf.bitwise.right_shift(moved, tf.constant(_BITS, tf.int32)))
+    else:
+        made = of.blend(smooth, inner, factor)
+    # Rows and columns beside each other: a mask would be a constant with an element for each pixel.
+    height, width = (images.shape[axis] or tf.shape(images)[axis] for axis in (1, 2))
+    end = tf.maximum(1, height - 1) if tf.is_tensor(height) else max(1, height - 1)
+    right = tf.maximum(1, width - 1) if tf.is_tensor(width) else max(1, width - 1)
+    between = images[:, 1:-1]
+    middle = tf.concat([between[:, :, :1], tf.cast(made, images.dtype), between[:, :, right:]], 2)
+    return tf.concat([images[:, :1], middle, images[:, end:]], 1)
+
+
+def blur(images: tf.Tensor, sigma: tf.Tensor, size: int) -> tf.Tensor:
+    """Means weighted by exp(-d**2 / (2 sigma**2)), d up to size // 2 along each axis; edges are mirrored
+    about the outermost pixel. torchvision's `gaussian_blur`.
+
+    Args:
+      sigma: in pixels, fixed-point int64[B] with 24 fraction bits, above 0.
+      size: of the window, odd.
+    """
+    of, half = Levels(images.dtype), size // 2
+    weights = _gaussian(sigma, half)
+    x = tf.cast(images, tf.int32 if images.dtype == tf.uint8 else of.working)
+    if of.whole:
+        weights = tf.cast(weights, x.dtype)
+        # 6 more bits of the means along one axis are kept for the other one; weights have 16.
+        for axis, bits in ((1, 10), (2, 22)):
+            x = _down(_along(x, weights, half, axis), bits)
+        return tf.cast(of.clip(x), images.dtype)
+    weights = tf.cast(weights, x.dtype) / (1 << 16)
+    for axis in (1, 2):
+        x = _along(x, weights, half, axis)
+    return tf.cast(x, images.dtype)
+
+
+def _along(x: tf.Tensor, weights: tf.Tensor, half: int, axis: int) -> tf.Tensor:
+    """Weighted sums of the 2 half + 1 neighbours along an axis; weights [B, half + 1] by distance."""
+    side = tf.shape(x)[axis]
+    padded = tf.pad(x, [[half, half] if place == axis else [0, 0] for place in range(4)], "REFLECT")
+    total = x * tf.reshape(weights[:, 0], [-1, 1, 1, 1])
+    for distance in range(1, half + 1):
+        pair = [_part(padded, axis, start, side) for start in (half - distance, half + distance)]
+        total += (pair[0] + pair[1]) * tf.reshape(weights[:, distance], [-1, 1, 1, 1])
+    return total
+
+
+def _part(x: tf.Tensor, axis: int, start: int, count: tf.Tensor) -> tf.Tensor:
+    return x[:, start : start + count] if axis == 1 else x[:, :, start : start + count]
+
+
+def _down(x: tf.Tensor, bits: int) -> tf.Tensor:
+    """x / 2**bits, rounded to the nearest, halves up."""
+    return tf.bitwise.right_shift(x + (1 << (bits - 1)), tf.constant(bits, x.dtype))
+
+
+def _gaussian(sigma: tf.Tensor, half: int) -> tf.Tensor:
+    """Weights int64[B, half + 1] by distance with 16 bits; those of both sides sum to 2**16 exactly."""
+    distance = tf.range(half + 1, dtype=tf.int64)
+    # log2 of exp(-d**2 / (2 sigma**2)); sigma**2 with 24 bits, not below the least that makes a difference.
+    square = tf.maximum(tf.bitwise.right_shift(sigma * sigma, tf.constant(fixed.FRACTION, tf.int64)), 1 << 12)
+    scale = round(math.log2(math.e) / 2 * (1 << 40))
+    exponent = -tf.math.floordiv(distance**2 * scale, square[:, None]) * (1 << 8)
+    weights = fixed.exp2(tf.maximum(exponent, -20 * fixed.ONE))
+    weights = tf.where(exponent < -20 * fixed.ONE, tf.zeros_like(weights), weights)
+    total = 2 * tf.reduce_sum(weights, -1, keepdims=True) - weights[:, :1]
+    shared = tf.math.floordiv(weights * (1 << 16) + total // 2, total)
+    middle = (1 << 16) - 2 * tf.reduce_sum(shared[:, 1:], -1, keepdims=True)
+    return tf.concat([middle, shared[:, 1:]], -1)

@@ -1,0 +1,141 @@
+"""Integer projective maps, and sampling through them.
+
+A map is int64[..., 3, 3]: source x = (m00 X + m01 Y + m02) / (m20 X + m21 Y + m22) of twice the position
+(X, Y) of an output pixel's centre, whole numbers; source y has the middle row. Only ratios count: a map is
+kept with entries below 2**44, so that its sums fit in 64 bits.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+from augrng import fixed
+from augrng.geometry.grid import Grid
+from augrng.geometry.sampling import Sampling
+from augrng.geometry.warp import sampled, sources, whole_borders
+
+_BITS = 44
+_POSITION_BITS = 14
+_DEPTH_BITS = 48  # a rest of it, shifted up by the bits of a position, fits in 64
+_LIMIT = 1 << 28  # positions beyond it are as far outside as any
+
+
+def from_corners(size: tf.Tensor, corners: tf.Tensor) -> tf.Tensor:
+    """The map that shows the image with its corners at other places.
+
+    The image's pixel centres at its corners go to `corners`: the square's projective map to a quadrilateral
+    (Heckbert, "Fundamentals of Texture Mapping and Image Warping", 1989, section 2.2.3), inverted.
+
+    Args:
+      size: int64[B, 2], height and width.
+      corners: int64[B, 4, 2], (x, y) of the upper left, upper right, lower right and lower left pixel.
+    """
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = (
+        tf.unstack(corner, axis=-1) for corner in tf.unstack(corners, axis=1)
+    )
+    dx1, dx2, sx = x1 - x2, x3 - x2, x0 - x1 + x2 - x3
+    dy1, dy2, sy = y1 - y2, y3 - y2, y0 - y1 + y2 - y3
+    det = dx1 * dy2 - dx2 * dy1
+    g, h = sx * dy2 - dx2 * sy, dx1 * sy - sx * dy1
+    square = [
+        [(x1 - x0) * det + g * x1, (x3 - x0) * det + h * x3, x0 * det],
+        [(y1 - y0) * det + g * y1, (y3 - y0) * det + h * y3, y0 * det],
+        [g, h, det],
+    ]
+    # Positions and depths in units that give both as many bits, and products of two fit.
+    matrix = _matrix(square)
+    rows, up = _scaled(matrix[:, :2], 30)
+    depth, deeper = _scaled(matrix[:, 2:], 30)
+    (a, b, c), (d, e, f) = (tf.unstack(row, axis=-1) for row in tf.unstack(rows, axis=-2))
+    g, h, i = tf.unstack(depth[:, 0], axis=-1)
+    inverse = _normal(_matrix([
+        [e * i - f * h, c * h - b * i, b * f - c * e],
+        [f * g - d * i, a * i - c * g, c * d - a * f],
+        [d * h - e * g, b * g - a * h, a * e - b * d],
+    ]))  # fmt: skip
+    units = tf.concat([tf.maximum(up - deeper, 0)] * 2 + [tf.maximum(deeper - up, 0)], -1)
+    inverse = tf.bitwise.left_shift(inverse, units + tf.zeros_like(inverse))
+    # The square's (u, v) are shares of the way between centres: x = (width - 1) u, in the inverse's words.
+    across = tf.stack([size[:, 1] - 1, size[:, 0] - 1, tf.ones_like(size[:, 0])], -1)
+    centers = _normal(_normal(inverse) * across[..., None])
+    # From centres, whole numbers, to twice the positions, which are half a pixel further: X = 2 x + 1.
+    x, y, one = tf.unstack(centers, axis=-1)
+    top, middle, bottom = tf.unstack(_normal(tf.stack([x, y, 2 * one - x - y], -1)), axis=-2)
+    # And positions of the source are half a pixel further than centres: x + 1/2 = (2 N + D) / (2 D).
+    return _normal(tf.stack([2 * top + bottom, 2 * middle + bottom, 2 * bottom], -2))
+
+
+def warp(images: tf.Tensor, maps: tf.Tensor, sampling: Sampling) -> tf.Tensor:
+    """Reads images [B, H, W, C] through one projective map each: the same shape and dtype.
+
+    What lies behind the horizon lies outside. Along the border "constant" blends over one source pixel.
+    """
+    shape = tf.shape(images, tf.int64)
+    sizes = tf.broadcast_to(shape[1:3], tf.stack([shape[0], 2]))
+    pixels = tf.reshape(images, [tf.shape(images)[0], -1, images.shape[3]])
+    fill = sampling.fill_for(images.dtype, images.shape[3])
+    grid = _Projective(sizes, maps, shape[1], shape[2], sampling)
+    out = tf.concat([sampled(source, grid) for source in sources(pixels, None, fill)], -1)
+    out.set_shape(images.shape)
+    return out
+
+
+class _Projective(Grid):
+    """`Grid` of maps int64[B, 3, 3]."""
+
+    def __init__(
+        self, sizes: tf.Tensor, maps: tf.Tensor, height: Any, width: Any, sampling: Sampling
+    ) -> None:
+        one = tf.constant([[[fixed.ONE, 0, 0], [0, fixed.ONE, 0]]], tf.int64)
+        super().__init__(sizes, whole_borders(sizes), one, height, width, sampling)
+        columns = (2 * tf.range(width, dtype=tf.int64) + 1)[None, None]
+        rows = (2 * tf.range(height, dtype=tf.int64) + 1)[None, :, None]
+        x, y, depth = (
+            maps[:, row, 0, None, None] * columns
+            + maps[:, row, 1, None, None] * rows
+            + maps[:, row, 2, None, None]
+            for row in range(3)
+        )
+        seen = depth > 0
+        spare = tf.reduce_max(tf.abs(depth), [1, 2], keepdims=True)
+        down = tf.reduce_sum(tf.cast(spare[..., None] >= _powers(_DEPTH_BITS), tf.int64), -1)
+        depth = tf.where(seen, tf.maximum(tf.bitwise.right_shift(depth, down), 1), tf.ones_like(depth))
+        x, y = (tf.bitwise.right_shift(along, down) for along in (x, y))
+        self._at = []
+        for along in (x, y):
+            # The whole part first: the rest, shifted up, still fits.
+            whole = tf.math.floordiv(along, depth)
+            part = tf.math.floordiv((along - whole * depth) * (1 << _POSITION_BITS), depth)
+            place = (
+                tf.clip_by_value(whole, -_LIMIT >> _POSITION_BITS, _LIMIT >> _POSITION_BITS)
+                * (1 << _POSITION_BITS)
+                + part
+            )
+            place = tf.where(seen, place, -_LIMIT) - (1 << (_POSITION_BITS - 1))
+            self._at.append(tf.cast(place, tf.int32))
+
+    def whole_pixels(self) -> tf.Tensor:
+        return tf.zeros([tf.shape(self._at[0])[0]], tf.bool)
+
+
+def _matrix(rows: list[list[tf.Tensor]]) -> tf.Tensor:
+    return tf.stack([tf.stack(row, -1) for row in rows], -2)
+
+
+def _normal(matrix: tf.Tensor) -> tf.Tensor:
+    """The same map with entries of `_BITS` bits."""
+    return _scaled(matrix, _BITS)[0]
+
+
+def _scaled(matrix: tf.Tensor, bits: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """int64[B, m, n] times the power of two that gives its largest entry so many bits, and its exponent."""
+    most = tf.reduce_max(tf.abs(matrix), [-2, -1], keepdims=True)
+    up = bits - tf.reduce_sum(tf.cast(most[..., None] >= _powers(0), tf.int64), -1)
+    down = tf.maximum(-up, 0)
+    half = tf.where(down > 0, tf.bitwise.left_shift(tf.ones_like(down), tf.maximum(down - 1, 0)), 0 * down)
+    raised = tf.bitwise.left_shift(matrix + half, tf.maximum(up, 0) + tf.zeros_like(matrix))
+    return tf.bitwise.right_shift(raised, down + tf.zeros_like(matrix)), up
+
+
+def _powers(bits: int) -> tf.Tensor:
+    return tf.constant([1 << power for power in range(bits, 63)], tf.int64)

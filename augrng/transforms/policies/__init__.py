@@ -1,0 +1,1 @@
+"""Policies: operations drawn from published lists, with published strengths."""

@@ -1,0 +1,156 @@
+"""Recipes as people write them: calls, or JSON without what a program would add.
+
+    RandomCrop(224, 224), Maybe(RandomRotation(30), p=0.3)
+    {"seed": 7, "transforms": [{"type": "RandomCrop", "height": 224, "width": 224}]}
+
+Text is read, never run: names are those of transforms that are known, arguments are literals.
+"""
+
+import ast
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from augrng.compose import Compose, from_json
+from augrng.recipe import kind_of
+from augrng.transforms import Transform
+from augrng.transforms.choosing import Chooser
+
+
+def read_recipe(text: str | Path, seed: int | None = None) -> Compose:
+    """The recipe that a text says: JSON of `Compose.to_json`, JSON by hand, calls, or a file with one.
+
+    Args:
+      text: the recipe, or the path of a file that holds it.
+      seed: op-level seed of a recipe that says none; see `Compose`.
+
+    Raises:
+      FileNotFoundError: if it reads as the name of a file, and there is none.
+      TypeError: if an argument is of the wrong type.
+      ValueError: if it is none of these, or says what a transform refuses.
+    """
+    if isinstance(text, Path) or _is_path(text):
+        text = Path(text).expanduser().read_text()
+    if not text.lstrip().startswith(("{", "[")) or (text.lstrip().startswith("[") and "(" in text):
+        return Compose(_called(text), seed)
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"recipe: must be JSON or calls, got text that is neither: {error}") from error
+    if isinstance(found, dict) and "stream_version" in found:
+        return from_json(text)
+    found = {"transforms": found} if isinstance(found, list) else found
+    if not isinstance(found.get("transforms"), list) or not set(found) <= {"seed", "alg", "transforms"}:
+        raise ValueError(
+            'recipe: must be {"seed": ..., "transforms": [{"type": "RandomFlip"}, ...]}, got the keys '
+            f"{sorted(found)}"
+        )
+    steps = [_step(f"recipe: transforms[{place}]", step) for place, step in enumerate(found["transforms"])]
+    return Compose(steps, found.get("seed", seed), alg=found.get("alg", "philox"))
+
+
+def _is_path(text: str) -> bool:
+    return "(" not in text and not text.lstrip().startswith(("{", "["))
+
+
+def _step(where: str, step: Any) -> Transform:
+    """{"type": "RandomCrop", "height": 224, ...} as a transform."""
+    if not isinstance(step, dict) or "type" not in step:
+        raise ValueError(f'{where}: must be an object with a "type", got {step!r}')
+    kind = kind_of(where, step["type"])
+    return _made(where, kind, [], {name: value for name, value in step.items() if name != "type"})
+
+
+def _made(where: str, kind: type[Transform], args: list[Any], kwargs: dict[str, Any]) -> Transform:
+    names = [field.name for field in dataclasses.fields(kind)]
+    strange = sorted(set(kwargs) - set(names))
+    if strange or len(args) > len(names):
+        raise ValueError(f"{where}: {kind.__name__} takes {names}, got {strange or len(args)}")
+    if issubclass(kind, Chooser):
+        kwargs = {name: _inside(f"{where}: {name}", value) for name, value in kwargs.items()}
+    try:
+        return kind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"{where}: {kind.__name__}: {error}") from error
+
+
+def _inside(where: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        return _step(where, value)
+    if isinstance(value, list) and value and all(isinstance(part, dict) for part in value):
+        return [_step(f"{where}[{place}]", part) for place, part in enumerate(value)]
+    return value
+
+
+def _called(text: str) -> list[Transform]:
+    """ "RandomCrop(224, 224), RandomFlip()" as transforms."""
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except SyntaxError as error:
+        raise ValueError(
+            f"recipe: must be calls like RandomCrop(224, 224), RandomFlip(), got {text!r}"
+        ) from error
+    calls = tree.elts if isinstance(tree, (ast.Tuple, ast.List)) else [tree]
+    made = [_value(call) for call in calls]
+    for one in made:
+        if not isinstance(one, Transform):
+            raise ValueError(f"recipe: must be calls of transforms, got {one!r}")
+    return made
+
+
+def _value(node: ast.expr) -> Any:
+    if isinstance(node, ast.Call):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
+        kwargs = {keyword.arg: _value(keyword.value) for keyword in node.keywords if keyword.arg}
+        return _made("recipe", kind_of("recipe", name), [_value(arg) for arg in node.args], kwargs)
+    if isinstance(node, ast.Name):
+        return _made("recipe", kind_of("recipe", node.id), [], {})
+    if isinstance(node, (ast.List, ast.Tuple)):
+        made = [_value(part) for part in node.elts]
+        return made if isinstance(node, ast.List) else tuple(made)
+    try:
+        return ast.literal_eval(node)
+    except ValueError as error:
+        raise ValueError(f"recipe: arguments must be literals, got {ast.unparse(node)!r}") from error
+
+
+def differences(there: str, here: str) -> list[str]:
+    """How two recipes, JSON of `Compose.to_json`, differ: "random_rotation.degrees: 20 there, 25 here"."""
+    one, other = (json.loads(text) for text in (there, here))
+    heads = [name for name in ("stream_version", "alg", "seed") if one[name] != other[name]]
+    found = [f"{name}: {one[name]} there, {other[name]} here" for name in heads]
+    _compare(one["transforms"], other["transforms"], found)
+    return found
+
+
+def _compare(there: list[Any], here: list[Any], found: list[str]) -> None:
+    by_name = [{step["params"]: step for step in steps} for steps in (there, here)]
+    found.extend(f"{name}: there, not here" for name in by_name[0] if name not in by_name[1])
+    for name, step in by_name[1].items():
+        if name not in by_name[0]:
+            found.append(f"{name}: here, not there")
+            continue
+        before = by_name[0][name]
+        if before["type"] != step["type"]:
+            found.append(f"{name}: {before['type']} there, {step['type']} here")
+            continue
+        if before["pair"] != step["pair"]:
+            found.append(f"{name}: the seed pair {before['pair']} there, {step['pair']} here")
+        for argument, value in step["arguments"].items():
+            given = before["arguments"].get(argument)
+            nested = [_steps(side) for side in (given, value)]
+            if all(side is not None for side in nested):
+                _compare(nested[0] or [], nested[1] or [], found)
+            elif given != value:
+                found.append(f"{name}.{argument}: {given!r} there, {value!r} here")
+    if [name for name in by_name[0] if name in by_name[1]] != [
+        name for name in by_name[1] if name in by_name[0]
+    ]:
+        found.append(f"order: {', '.join(by_name[0])} there, {', '.join(by_name[1])} here")
+
+
+def _steps(value: Any) -> list[Any] | None:
+    """The steps inside of an argument, if it holds some."""
+    steps = value if isinstance(value, list) else [value]
+    return steps if steps and all(isinstance(step, dict) and "type" in step for step in steps) else None
