@@ -22,7 +22,7 @@ from augrng import fixed
 MAX_LEVEL = 14  # of the longest side
 
 # The level goes up where neighbours are 0.8 * 2**l apart: of 0.75, 0.8, 0.85 and 1 that came closest to
-# Pillow's antialiased filter at its worst factor, on two photographs (tests/test_reduce.py).
+# Pillow's antialiased filter at its worst factor, on two photographs (tests/geometry/test_reduce.py).
 _SWITCH = 0.8
 _BITS = 16  # fraction bits of a step: two of the longest side then multiply to below 2**62
 _LONGEST = 1 << 30
