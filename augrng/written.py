@@ -89,7 +89,7 @@ def _called(text: str) -> list[Transform]:
         tree = ast.parse(text.strip(), mode="eval").body
     except SyntaxError as error:
         raise ValueError(
-            f"recipe: must be calls like RandomCrop(224, 224), RandomFlip(), got {text!r}"
+            f"recipe: must be JSON, or calls like RandomCrop(224, 224), RandomFlip(), got {text!r}"
         ) from error
     calls = tree.elts if isinstance(tree, (ast.Tuple, ast.List)) else [tree]
     made = [_value(call) for call in calls]

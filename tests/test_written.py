@@ -61,7 +61,7 @@ def test_a_seed_that_is_written_is_kept():
         ("RandomFlip(p=2)", ValueError, r"RandomFlip: p must be a number in \[0, 1\], got 2"),
         ("RandomFlip(p=open('x'))", ValueError, "type must be one of .*, got 'open'"),
         ("RandomFlip(p=1 + x)", ValueError, r"recipe: arguments must be literals, got '1 \+ x'"),
-        ("RandomFlip(", ValueError, "recipe: must be calls like"),
+        ("RandomFlip(", ValueError, "recipe: must be JSON, or calls like"),
         ("(3)", ValueError, "recipe: must be calls of transforms, got 3"),
         ('{"transform": []}', ValueError, r"recipe: must be \{.*got the keys \['transform'\]"),
         ('{"transforms": [{"kind": "RandomFlip"}]}', ValueError, r'recipe: transforms\[0\]: must be an object with a "type"'),
