@@ -133,8 +133,7 @@ class Tables:
         batch, channels = tf.shape(images)[0], images.shape[3]
 
         def grey() -> tf.Tensor:
-            wide = tf.cast(images, tf.int32) if of.whole else tf.cast(images, of.working)
-            return tf.cast(levels.mean_of(levels.luma(wide)), of.working)
+            return tf.cast(levels.mean_of(levels.luma(levels.wide(images))), of.working)
 
         x, weights = levels.as_levels(images), None
         if images.dtype == tf.uint8:

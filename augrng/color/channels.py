@@ -13,12 +13,12 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from augrng import fixed
 from augrng.color import levels
 from augrng.color.levels import Levels
 
-# uint8 is worked on in int32: so many bits of a factor are left.
-_BITS = 16
-_FINE = 12
+_BITS = 16  # of a hue
+_FINE = 12  # of levels and of the factors of their distances
 
 
 def saturate(images: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
@@ -26,7 +26,7 @@ def saturate(images: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
 
     With the largest channel M, the smallest m and g = min(factor, M / (M - m)) a channel x is M - g (M - x).
     """
-    x, of = _wide(images), Levels(images.dtype)
+    x, of = levels.wide(images), Levels(images.dtype)
     most = tf.reduce_max(x, -1, keepdims=True)
     spread = most - tf.reduce_min(x, -1, keepdims=True)
     if not of.whole:
@@ -47,15 +47,9 @@ def shift_hue(images: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
     With the spread c of the channels and their smallest m, the hue is H / c sixths of the circle, and red
     becomes m + clip(|H - 3 c| - c, 0, c), green m + clip(2 c - |H - 2 c|, 0, c), blue the same about 4 c.
     """
-    x, of = _wide(images), Levels(images.dtype)
-    red, green, blue = tf.split(x, 3, -1)
-    most, least = tf.reduce_max(x, -1, keepdims=True), tf.reduce_min(x, -1, keepdims=True)
-    spread = most - least
-    hue = tf.where(
-        tf.equal(most, red),
-        green - blue,
-        tf.where(tf.equal(most, green), 2 * spread + blue - red, 4 * spread + red - green),
-    )
+    x, of = levels.wide(images), Levels(images.dtype)
+    most, spread, hue = _hue(x)
+    least = most - spread
     if of.whole:
         moved = _up(hue, _BITS) + 6 * _factor(shift, x.dtype, _BITS) * spread
         spread, least = _up(spread, _BITS), _up(least, _BITS)
@@ -75,26 +69,26 @@ def shift_hue(images: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
 
 def brighten(images: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
     """Levels times a factor: Pillow's `ImageEnhance.Brightness`."""
-    x = _wide(images)
-    return _blend(tf.zeros_like(x[..., :1]), x, factor, images.dtype)
+    x = levels.wide(images)
+    return levels.blend(tf.zeros_like(x[..., :1]), x, factor, images.dtype)
 
 
 def set_contrast(images: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
     """Away from the mean of the luma by a factor: Pillow's `ImageEnhance.Contrast`."""
-    x = _wide(images)
+    x = levels.wide(images)
     mean = tf.cast(levels.mean_of(levels.luma(x)), x.dtype)[..., None]
-    return _blend(mean, x, factor, images.dtype)
+    return levels.blend(mean, x, factor, images.dtype)
 
 
 def set_color(images: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
     """Away from the pixel's luma by a factor: Pillow's `ImageEnhance.Color`."""
-    x = _wide(images)
-    return _blend(levels.luma(x), x, factor, images.dtype)
+    x = levels.wide(images)
+    return levels.blend(levels.luma(x), x, factor, images.dtype)
 
 
 def to_grey(images: tf.Tensor) -> tf.Tensor:
     """The luma in all channels."""
-    grey = tf.cast(levels.luma(_wide(images)), images.dtype)
+    grey = tf.cast(levels.luma(levels.wide(images)), images.dtype)
     return tf.broadcast_to(grey, tf.shape(images))
 
 
@@ -107,14 +101,7 @@ def shift_hsv(images: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
     """
     if images.dtype != tf.uint8:
         return shift_hue(images, shift)
-    red, green, blue = tf.split(tf.cast(images, tf.int32), 3, -1)
-    most = tf.maximum(tf.maximum(red, green), blue)
-    spread = most - tf.minimum(tf.minimum(red, green), blue)
-    hue = tf.where(
-        tf.equal(most, red),
-        green - blue,
-        tf.where(tf.equal(most, green), 2 * spread + blue - red, 4 * spread + red - green),
-    )
+    most, spread, hue = _hue(levels.wide(images))
     hue = tf.where(hue < 0, hue + 6 * spread, hue)
     # Quotients of integers of which the divisor is at most 1530: half an integer on top of the dividend is
     # further from the next integer than floats err, so that the floor is that of the exact quotient.
@@ -148,6 +135,16 @@ def shift_hsv(images: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.concat(channels, -1), tf.uint8)
 
 
+def _hue(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The largest channel of [..., 3], how far the smallest is below it, and the hue in sixths of the circle
+    times that, from -1 to 5."""
+    red, green, blue = tf.split(x, 3, -1)
+    most = tf.maximum(tf.maximum(red, green), blue)
+    spread = most - tf.minimum(tf.minimum(red, green), blue)
+    after_green = tf.where(tf.equal(most, green), 2 * spread + blue - red, 4 * spread + red - green)
+    return most, spread, tf.where(tf.equal(most, red), green - blue, after_green)
+
+
 STEPS: tuple[Callable[[tf.Tensor, tf.Tensor], tf.Tensor], ...] = (
     brighten,
     set_contrast,
@@ -156,24 +153,9 @@ STEPS: tuple[Callable[[tf.Tensor, tf.Tensor], tf.Tensor], ...] = (
 )
 
 
-def _blend(other: tf.Tensor, x: tf.Tensor, factor: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    of = Levels(dtype)
-    if dtype != tf.uint8:
-        return tf.cast(of.blend(other, x, factor), dtype)
-    share = _factor(factor, tf.int32, _BITS)
-    moved = _up(other, _BITS) + share * (x - other) + (1 << (_BITS - 9))
-    return tf.cast(of.clip(_down(moved, _BITS)), dtype)
-
-
-def _wide(images: tf.Tensor) -> tf.Tensor:
-    """Pixels as numbers that there is room to work with: int32 for uint8, int64 for uint16, floats."""
-    return tf.cast(images, tf.int32 if images.dtype == tf.uint8 else Levels(images.dtype).working)
-
-
 def _factor(factor: tf.Tensor, dtype: tf.DType, bits: int) -> tf.Tensor:
     """A fixed-point number with fewer bits, to the nearest."""
-    count = levels.FRACTION - bits
-    return tf.cast(_down(factor + (1 << (count - 1)), count), dtype)
+    return tf.cast(fixed.shift_round(factor, levels.FRACTION - bits), dtype)
 
 
 def _rounded(x: tf.Tensor, dtype: tf.DType) -> tf.Tensor:

@@ -11,8 +11,6 @@ from augrng import fixed
 from augrng.color import levels
 from augrng.color.levels import Levels
 
-_BITS = 16
-
 
 def sharpen(images: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
     """Away from a smoothed picture by a factor: Pillow's `ImageEnhance.Sharpness`.
@@ -23,23 +21,18 @@ def sharpen(images: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
       factor: fixed-point int64[B, 1, 1, 1]; 0 smooths, 1 changes nothing.
     """
     of = Levels(images.dtype)
-    x = tf.cast(images, tf.int32 if images.dtype == tf.uint8 else of.working)
+    x = levels.wide(images)
     rows = x[:, :-2] + x[:, 1:-1] + x[:, 2:]
     total = rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:] + 4 * x[:, 1:-1, 1:-1]
     smooth = tf.math.floordiv(2 * total + 13, 26) if of.whole else total / 13
     inner = x[:, 1:-1, 1:-1]
-    if images.dtype == tf.uint8:
-        share = tf.cast(_down(factor, levels.FRACTION - _BITS), tf.int32)
-        moved = smooth * (1 << _BITS) + share * (inner - smooth) + (1 << (_BITS - 9))
-        made = of.clip(tf.bitwise.right_shift(moved, tf.constant(_BITS, tf.int32)))
-    else:
-        made = of.blend(smooth, inner, factor)
+    made = levels.blend(smooth, inner, factor, images.dtype)
     # Rows and columns beside each other: a mask would be a constant with an element for each pixel.
     height, width = (images.shape[axis] or tf.shape(images)[axis] for axis in (1, 2))
     end = tf.maximum(1, height - 1) if tf.is_tensor(height) else max(1, height - 1)
     right = tf.maximum(1, width - 1) if tf.is_tensor(width) else max(1, width - 1)
     between = images[:, 1:-1]
-    middle = tf.concat([between[:, :, :1], tf.cast(made, images.dtype), between[:, :, right:]], 2)
+    middle = tf.concat([between[:, :, :1], made, between[:, :, right:]], 2)
     return tf.concat([images[:, :1], middle, images[:, end:]], 1)
 
 
@@ -53,12 +46,12 @@ def blur(images: tf.Tensor, sigma: tf.Tensor, size: int) -> tf.Tensor:
     """
     of, half = Levels(images.dtype), size // 2
     weights = _gaussian(sigma, half)
-    x = tf.cast(images, tf.int32 if images.dtype == tf.uint8 else of.working)
+    x = levels.wide(images)
     if of.whole:
         weights = tf.cast(weights, x.dtype)
         # 6 more bits of the means along one axis are kept for the other one; weights have 16.
         for axis, bits in ((1, 10), (2, 22)):
-            x = _down(_along(x, weights, half, axis), bits)
+            x = fixed.shift_round(_along(x, weights, half, axis), bits)
         return tf.cast(of.clip(x), images.dtype)
     weights = tf.cast(weights, x.dtype) / (1 << 16)
     for axis in (1, 2):
@@ -79,11 +72,6 @@ def _along(x: tf.Tensor, weights: tf.Tensor, half: int, axis: int) -> tf.Tensor:
 
 def _part(x: tf.Tensor, axis: int, start: int, count: tf.Tensor) -> tf.Tensor:
     return x[:, start : start + count] if axis == 1 else x[:, :, start : start + count]
-
-
-def _down(x: tf.Tensor, bits: int) -> tf.Tensor:
-    """x / 2**bits, rounded to the nearest, halves up."""
-    return tf.bitwise.right_shift(x + (1 << (bits - 1)), tf.constant(bits, x.dtype))
 
 
 def _gaussian(sigma: tf.Tensor, half: int) -> tf.Tensor:

@@ -10,12 +10,15 @@ from typing import Any
 
 import tensorflow as tf
 
-FRACTION = 24
-ONE = 1 << FRACTION
+from augrng import fixed
+
+FRACTION, ONE = fixed.FRACTION, fixed.ONE
 LUMA = (19595, 38470, 7471)  # Pillow's weights of red, green, blue in its "L", of 65536
 
 # Factors become fixed-point numbers: so much lets 0.4 times 5 be 2, as with floats.
 _BIAS = 1 << 8
+# uint8 is worked on in int32: so many bits of a factor are left.
+_BYTE_BITS = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,6 +101,21 @@ class Seen:
             tf.reshape(self.weights, [-1]), tf.reshape(x + rows * 256, [-1]), tf.size(x)
         )
         return tf.reshape(flat, tf.shape(x))
+
+
+def wide(images: tf.Tensor) -> tf.Tensor:
+    """Pixels as numbers that there is room to work with: int32 for uint8, int64 for uint16, floats."""
+    return tf.cast(images, tf.int32 if images.dtype == tf.uint8 else Levels(images.dtype).working)
+
+
+def blend(other: tf.Tensor, x: tf.Tensor, factor: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """`Levels.blend` of pixels that are `wide`, as pixels of a dtype."""
+    of = Levels(dtype)
+    if dtype != tf.uint8:
+        return tf.cast(of.blend(other, x, factor), dtype)
+    share = tf.cast(fixed.shift_round(factor, FRACTION - _BYTE_BITS), tf.int32)
+    moved = other * (1 << _BYTE_BITS) + share * (x - other) + (1 << (_BYTE_BITS - 9))
+    return tf.cast(of.clip(tf.bitwise.right_shift(moved, tf.constant(_BYTE_BITS, tf.int32))), dtype)
 
 
 def histogram(images: tf.Tensor) -> tf.Tensor:

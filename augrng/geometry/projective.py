@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from augrng import fixed
+from augrng.geometry import affine
 from augrng.geometry.grid import Grid
 from augrng.geometry.sampling import Sampling
 from augrng.geometry.warp import sampled, sources, whole_borders
@@ -86,8 +86,7 @@ class _Projective(Grid):
     def __init__(
         self, sizes: tf.Tensor, maps: tf.Tensor, height: Any, width: Any, sampling: Sampling
     ) -> None:
-        one = tf.constant([[[fixed.ONE, 0, 0], [0, fixed.ONE, 0]]], tf.int64)
-        super().__init__(sizes, whole_borders(sizes), one, height, width, sampling)
+        super().__init__(sizes, whole_borders(sizes), affine.identity(1), height, width, sampling)
         columns = (2 * tf.range(width, dtype=tf.int64) + 1)[None, None]
         rows = (2 * tf.range(height, dtype=tf.int64) + 1)[None, :, None]
         x, y, depth = (

@@ -63,7 +63,29 @@ class RandomZoom(Sampled):
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class RandomTranslation(Sampled):
+class _TwoFactors(Sampled):
+    """Two numbers, each uniform in its field's range: word i gives number i. Fields are NAME_factor."""
+
+    num_words: ClassVar[int] = 2
+    exact: ClassVar[bool] = False
+    names: ClassVar[tuple[str, str]]
+    limit: ClassVar[float]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in self.names:
+            check_range(self, f"{name}_factor", pair_of(self, f"{name}_factor"), -self.limit, self.limit)
+
+    def sample(self, words: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
+        ends = [pair_of(self, f"{name}_factor") for name in self.names]
+        return {
+            name: draws.between(words[..., word], round(low * _ONE), round(high * _ONE))
+            for word, (name, (low, high)) in enumerate(zip(self.names, ends, strict=True))
+        }
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class RandomTranslation(_TwoFactors):
     """Moves the picture by a share of its height and width, as in Keras.
 
     Words: 0 gives u for the height, f = low + u (high - low); 1 for the width.
@@ -79,22 +101,11 @@ class RandomTranslation(Sampled):
       ValueError: if a range is empty or out of bounds.
     """
 
-    num_words: ClassVar[int] = 2
-    exact: ClassVar[bool] = False
+    names: ClassVar[tuple[str, str]] = ("height", "width")
+    limit: ClassVar[float] = 1
 
     height_factor: float | tuple[float, float]
     width_factor: float | tuple[float, float]
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("height_factor", "width_factor"):
-            check_range(self, name, pair_of(self, name), -1, 1)
-
-    def sample(self, words: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {
-            name: draws.between(words[..., word], *_fixed(pair_of(self, f"{name}_factor")))
-            for word, name in enumerate(("height", "width"))
-        }
 
     def map(self, params: Params, size: tf.Tensor) -> tf.Tensor:
         return affine.shift(-size[:, 1] * params["width"], -size[:, 0] * params["height"])
@@ -104,7 +115,7 @@ class RandomTranslation(Sampled):
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class RandomShear(Sampled):
+class RandomShear(_TwoFactors):
     """Shears about the centre: the source's x is x + fx y, its y is y + fy x.
 
     Words: 0 gives u for fx = low + u (high - low), 1 for fy.
@@ -120,23 +131,12 @@ class RandomShear(Sampled):
       ValueError: if a range is empty or out of bounds.
     """
 
-    num_words: ClassVar[int] = 2
-    exact: ClassVar[bool] = False
+    names: ClassVar[tuple[str, str]] = ("x", "y")
+    limit: ClassVar[float] = 4
     mixes_axes: ClassVar[bool] = True
 
     x_factor: float | tuple[float, float]
     y_factor: float | tuple[float, float] = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("x_factor", "y_factor"):
-            check_range(self, name, pair_of(self, name), -4, 4)
-
-    def sample(self, words: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {
-            name: draws.between(words[..., word], *_fixed(pair_of(self, f"{name}_factor")))
-            for word, name in enumerate(("x", "y"))
-        }
 
     def map(self, params: Params, size: tf.Tensor) -> tf.Tensor:
         return affine.linear(size, _ONE, params["x"], params["y"], _ONE)
@@ -290,10 +290,6 @@ class Pad(Sampled):
 
     def describe(self, params: Mapping[str, Any]) -> str:
         return "pad " + ",".join(map(str, self._sides()))
-
-
-def _fixed(ends: tuple[float, float]) -> tuple[int, int]:
-    return round(ends[0] * _ONE), round(ends[1] * _ONE)
 
 
 def _divided(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
