@@ -130,7 +130,7 @@ class Source:
         if self.records is not None:
             return dataclasses.replace(self, size=size)
         whole = self.from_record
-        return dataclasses.replace(self, size=size, stream=lambda: whole().take(int(count)))
+        return dataclasses.replace(self, size=size, stream=lambda: whole(0).take(int(count)))
 
     def from_record(self, start: int) -> tf.data.Dataset:
         """The records from one on in the source's own order, not completed by `load`."""
