@@ -124,7 +124,8 @@ class Chain:
     def render(self, images: tf.Tensor, work: Work, sizes: tf.Tensor) -> tf.Tensor:
         """[B, H, W, C] of these checked sizes to [B, height, width, C], the same dtype."""
         if self.first.members:
-            images = self.renderer.render(images, work.map, sizes)
+            optional = all(member.optional for member in self.first.members)
+            images = (self.first.read if optional else self.renderer.render)(images, work.map, sizes)
         return self.finish(images, work.rest)
 
     def finish(self, images: tf.Tensor, rest: Sequence[Params]) -> tf.Tensor:

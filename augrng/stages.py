@@ -16,7 +16,8 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
-from augrng.color import levels
+from augrng import fixed
+from augrng.color import levels, words
 from augrng.color.levels import Levels, Seen
 from augrng.geometry import affine
 from augrng.render import Renderer
@@ -104,10 +105,14 @@ class Geometry:
         """Reads images through the composed map of each."""
         shape = tf.shape(images, tf.int64)
         sizes = tf.broadcast_to(shape[1:3], tf.stack([shape[0], 2]))
-        maps = self.compose(drawn, sizes)
+        return self.read(images, self.compose(drawn, sizes), sizes)
+
+    def read(self, images: tf.Tensor, maps: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
+        """`apply` of composed maps."""
         render = functools.partial(self.renderer.render, images, maps, sizes)
         if self.renderer.size_after(*images.shape[1:3]) != tuple(images.shape[1:3]):
             return render()
+        self.renderer.sampling.fill_for(images.dtype, images.shape[3])  # is refused whatever was drawn
         return _unless(tf.reduce_all(tf.equal(maps, affine.identity(1)), [1, 2]), images, render)
 
 
@@ -133,7 +138,7 @@ class Tables:
         batch, channels = tf.shape(images)[0], images.shape[3]
 
         def grey() -> tf.Tensor:
-            return tf.cast(levels.mean_of(levels.luma(levels.wide(images))), of.working)
+            return tf.cast(levels.mean_of(levels.luma(words.apart(images))), of.working)
 
         x, weights = levels.as_levels(images), None
         if images.dtype == tf.uint8:
@@ -142,13 +147,21 @@ class Tables:
                 "levels", drawn, lambda: levels.histogram(images), [batch, channels, 256], tf.int64
             )
         mean = self._if_seen("grey", drawn, grey, [batch, 1, 1], of.working)
-        for member in self.members:
-            made = member.part.levels(x, member.params(drawn, 3), Seen(x, weights, mean), of)  # type: ignore[attr-defined]
-            acts = member.acts(drawn)
-            x = made if acts is None else tf.where(acts[:, None, None], made, x)
+
+        def made(x: tf.Tensor) -> tf.Tensor:
+            for member in self.members:
+                after = member.part.levels(x, member.params(drawn, 3), Seen(x, weights, mean), of)  # type: ignore[attr-defined]
+                acts = member.acts(drawn)
+                x = after if acts is None else tf.where(acts[:, None, None], after, x)
+            return x
+
         if images.dtype != tf.uint8:
-            return levels.of_levels(x, images)
-        return levels.look_up(images, tf.broadcast_to(x, [batch, channels, 256]))
+            return levels.of_levels(made(x), images)
+        unchanged = tf.broadcast_to(x, [batch, channels, 256])
+        some = next(iter(drawn[self.members[0].place].values()))
+        changed = lambda: tf.broadcast_to(made(x), tf.shape(unchanged))  # noqa: E731
+        table = tf.cond(fixed.never(some), lambda: unchanged, changed)
+        return levels.look_up(images, table)
 
     def _if_seen(self, what: str, drawn: Drawn, made: Any, shape: Any, dtype: tf.DType) -> tf.Tensor | None:
         """`made()` if a part looks at it for an example, zeros if none does; None if none ever does."""

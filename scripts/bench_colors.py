@@ -23,8 +23,8 @@ def photos(folder: Path) -> tf.Tensor:
 
 COLORS: dict[str, Callable[[], ar.Transform]] = {
     "color_jitter": lambda: ar.ColorJitter(0.4, 0.4, 0.4, 0.1),
-    "rand_augment": lambda: ar.RandAugment(2, 9),
-    "trivial_augment": lambda: ar.TrivialAugmentWide(),
+    "rand_augment": lambda: ar.RandAugment(2, 9, interpolation="nearest"),
+    "trivial_augment": lambda: ar.TrivialAugmentWide(interpolation="nearest"),
 }
 
 

@@ -20,7 +20,7 @@ AUGRNG = {
     "color": {"fixed"},
     "transforms": {"color", "fixed", "geometry", "random"},
     "render": {"geometry", "transforms"},
-    "stages": {"color", "geometry", "render", "transforms"},
+    "stages": {"color", "fixed", "geometry", "render", "transforms"},
     "chain": {"arguments", "geometry", "random", "render", "stages", "transforms"},
     "program": {"arguments", "chain", "geometry", "transforms"},
     "recipe": {"random", "transforms"},

@@ -6,6 +6,7 @@ int64 with `FRACTION` bits.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -139,24 +140,26 @@ def look_up(images: tf.Tensor, table: tf.Tensor) -> tf.Tensor:
     return tf.cast(found, tf.uint8)
 
 
-def luma(images: tf.Tensor) -> tf.Tensor:
-    """The grey of RGB, [B, H, W, 1]: Pillow's "L" for integers (int32 or int64), its weights for floats."""
-    if images.shape[3] == 1:
-        return images
-    if images.dtype.is_floating:
-        return tf.reduce_sum(images * (tf.constant(LUMA, images.dtype) / 65536), -1, keepdims=True)
-    red, green, blue = tf.split(images, 3, -1)
+def luma(channels: Sequence[tf.Tensor]) -> tf.Tensor:
+    """The grey of red, green and blue, which are `wide`, or of grey alone: Pillow's "L" for integers, its
+    weights for floats."""
+    if len(channels) == 1:
+        return channels[0]
+    red, green, blue = channels
+    if red.dtype.is_floating:
+        weights = tf.unstack(tf.constant(LUMA, red.dtype) / 65536)
+        return red * weights[0] + green * weights[1] + blue * weights[2]
     total = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue + (1 << 15)
     return tf.bitwise.right_shift(total, tf.constant(16, total.dtype))
 
 
 def mean_of(grey: tf.Tensor) -> tf.Tensor:
-    """The mean of [B, H, W, 1], [B, 1, 1]; of integers to the nearest whole level, halves up."""
+    """The mean of [B, H, W], [B, 1, 1]; of integers to the nearest whole level, halves up."""
     if grey.dtype.is_floating:
-        return tf.reduce_mean(grey, [1, 2])[..., None]
-    total = tf.reduce_sum(tf.cast(grey, tf.int64), [1, 2])
-    count = tf.cast(tf.shape(grey)[1] * tf.shape(grey)[2], tf.int64)
-    return tf.math.floordiv(2 * total + count, 2 * count)[..., None]
+        return tf.reduce_mean(grey, [1, 2], keepdims=True)
+    total = tf.reduce_sum(tf.cast(grey, tf.int64), [1, 2], keepdims=True)
+    count = tf.size(grey[0], tf.int64)
+    return tf.math.floordiv(2 * total + count, 2 * count)
 
 
 def _shift(x: tf.Tensor) -> tf.Tensor:

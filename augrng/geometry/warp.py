@@ -86,7 +86,7 @@ def sampled(source: "Source", grid: Grid) -> tf.Tensor:
         return source.blend(taps, weights, grid.share())
 
     if grid.sampling.interpolation == "nearest":
-        return source.unpack(nearest())
+        return source.unpack(tf.cond(tf.reduce_all(grid.whole_pixels()), nearest, nearest))
     # Maps that move whole pixels need one tap instead of four, and give the same bits either way. The branch
     # has a second use: without it XLA on the CPU computes every packed word again for each byte that `unpack`
     # cuts out of it.

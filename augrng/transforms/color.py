@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from augrng import fixed
-from augrng.color import channels
+from augrng.color import channels, words
 from augrng.color.levels import ONE, Levels, Seen, shares
 from augrng.random import draws
 from augrng.transforms.base import Transform, check_number, check_probability, check_range
@@ -133,7 +133,7 @@ class RandomSaturation(Pixels, _Factor):
         return tf.equal(params["factor"], ONE)
 
     def change(self, images: tf.Tensor, params: Params) -> tf.Tensor:
-        return channels.saturate(images, params["factor"][:, None, None, None])
+        return words.changed(images, channels.saturate, params["factor"])
 
     def check(self, dtype: tf.DType, channels: int) -> None:
         check_color(self, dtype, channels, grey=False)
@@ -172,7 +172,7 @@ class RandomHue(Pixels, Transform):
         return tf.equal(params["delta"], 0)
 
     def change(self, images: tf.Tensor, params: Params) -> tf.Tensor:
-        return channels.shift_hue(images, params["delta"][:, None, None, None])
+        return words.changed(images, channels.shift_hue, params["delta"])
 
     def check(self, dtype: tf.DType, channels: int) -> None:
         check_color(self, dtype, channels, grey=False)

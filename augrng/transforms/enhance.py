@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from augrng.color import channels
+from augrng.color import channels, words
 from augrng.color.levels import ONE, Levels, Seen, shares
 from augrng.random import draws
 from augrng.transforms.base import Transform, check_integer, check_number, check_range
@@ -87,9 +87,10 @@ class ColorJitter(Pixels, Transform):
         # The order of those that are used alone: as many steps.
         orders = [[used.index(step) for step in order if step in used] for order in _ORDERS]
         steps = tf.gather(tf.constant(orders), params["order"])
+        pixels = words.packed(images)
         for place in range(len(used)):
-            images = _step(images, used, steps[:, place], params)
-        return images
+            pixels = _step(pixels, used, steps[:, place], params, images.dtype)
+        return words.unpacked(pixels, images.dtype)
 
     def check(self, dtype: tf.DType, channels: int) -> None:
         check_color(self, dtype, channels, grey=False)
@@ -99,19 +100,19 @@ class ColorJitter(Pixels, Transform):
         return " ".join(said[step] for step in _ORDERS[int(params["order"])])
 
 
-def _step(images: tf.Tensor, used: list[int], step: tf.Tensor, params: Params) -> tf.Tensor:
+def _step(pixels: tf.Tensor, used: list[int], step: tf.Tensor, params: Params, dtype: tf.DType) -> tf.Tensor:
     """Step number `step` of those that are used, of each image its own."""
 
     def of(place: int) -> tf.Tensor:
-        return channels.STEPS[place](images, params[_NAMES[place]][:, None, None, None])
+        return words.stepped(pixels, channels.STEPS[place], params[_NAMES[place]], dtype)
 
-    if images.shape[0] == 1:
+    if pixels.shape[0] == 1:
         return tf.switch_case(tf.cast(step[0], tf.int32), [lambda place=place: of(place) for place in used])
-    out = images
+    out = pixels
     for number, place in enumerate(used):
         mine = tf.equal(step, number)
-        made = tf.cond(tf.reduce_any(mine), lambda place=place: of(place), lambda: images)
-        out = tf.where(mine[:, None, None, None], made, out)
+        made = tf.cond(tf.reduce_any(mine), lambda place=place: of(place), lambda: pixels)
+        out = tf.where(tf.reshape(mine, [-1, *[1] * (len(pixels.shape) - 1)]), made, out)
     return out
 
 

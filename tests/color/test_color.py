@@ -1,6 +1,7 @@
 """Levels and colours against Pillow and tf.image; a photograph and noise, a batch and one by one."""
 
 import dataclasses
+import functools
 import itertools
 
 import numpy as np
@@ -10,7 +11,7 @@ import tensorflow as tf
 from PIL import Image, ImageEnhance, ImageOps
 
 import augrng as ar
-from augrng.color import channels
+from augrng.color import channels, words
 from augrng.color.levels import ONE
 from tests.transforms.oracles import blurred, grey, hue_of_pillow
 
@@ -85,10 +86,10 @@ def test_every_color_has_pillows_hue():
     zero = np.zeros_like(value)
     colors = np.concatenate([np.stack(order, -1) for order in itertools.permutations([value, part, zero])])
     colors = colors[: len(colors) // 300 * 300].reshape(1, -1, 300, 3).astype(np.uint8)
-    run = tf.function(channels.shift_hsv, jit_compile=True)
+    run = tf.function(functools.partial(words.changed, step=channels.shift_hsv), jit_compile=True)
     for shift in (-0.5, -0.003, 0, 0.1, 0.5):
         expected = hue_of_pillow(colors[0], {"hue": shift * ONE})
-        moved = run(colors, tf.constant(round(shift * ONE), tf.int64, [1, 1, 1, 1]))
+        moved = run(colors, drawn=tf.constant([round(shift * ONE)], tf.int64))
         assert np.array_equal(moved[0], expected)
 
 

@@ -116,6 +116,15 @@ def test_cells_are_means_of_pixels(rng, dtype, size):
     assert start + height * width == built.shape[1]
 
 
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("size", [(37, 50), (36, 51), (1, 7), (7, 1), (2, 2)])
+def test_bytes_are_halved_along_one_axis(rng, size, channels):
+    image = tf.constant(rng.integers(0, 256, (*size, channels)), tf.uint8)
+    for levels in ((1, 0), (0, 1)):
+        picked = reduce.pick(image, tf.constant(levels, tf.int64))
+        assert np.array_equal(picked, np.floor(means(image.numpy().astype(float), *levels) + 0.5))
+
+
 def test_levels_follow_the_scale_of_each_axis():
     def found(matrix, size=(9999, 9999)):
         # Rounded up, so that a step of just 0.8 * 2**k is not lost to rounding.

@@ -164,7 +164,8 @@ def test_the_experiment_makes_its_table(tmp_path, capsys):
     assert not status_of(experiment.main, *arguments)
     said = capsys.readouterr().out
     figures = json.loads((tmp_path / "e.json").read_text())
-    for kind in ("plain", "augmented"):
+    assert set(figures) == set(experiment.KINDS)
+    for kind in experiment.KINDS:
         upright, moved = (figures[kind][test][0] for test in ("upright", "rotated and shifted"))
         assert 50 < upright <= 100  # ten classes, so far from chance after 30 steps already
         assert moved < upright

@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
-from augrng.color import channels, filters
+from augrng.color import channels, filters, words
 from augrng.color.levels import ONE, Levels, Seen
 from augrng.geometry import affine
 from augrng.random import draws
@@ -46,6 +46,7 @@ OPERATIONS = (
     *("Sharpness", "Posterize", "Solarize", "AutoContrast", "Equalize", "Invert"),
 )
 SIGNED = OPERATIONS[1:10]
+_MAPS = OPERATIONS[1:6]
 _TABLES = ("Brightness", "Contrast", "Posterize", "Solarize", "AutoContrast", "Equalize", "Invert")
 NUMBER = {name: place for place, name in enumerate(OPERATIONS)}
 # The strength at both ends of the scale; a translation's is a share of the side, or a number of pixels.
@@ -155,6 +156,9 @@ class _Moved(_Slot, Map):
     def sampling(self) -> dict[str, Any]:
         return self.policy.sampling()
 
+    def idle(self, params: Params) -> tf.Tensor | None:
+        return ~self.does(params, *_MAPS)
+
     def map(self, params: Params, size: tf.Tensor) -> tf.Tensor:
         strength = self.strength(params)
         zero = tf.zeros_like(strength)
@@ -207,7 +211,9 @@ class _Colored(_Slot, Pixels):
         return ~self.does(params, "Color")
 
     def change(self, images: tf.Tensor, params: Params) -> tf.Tensor:
-        return channels.set_color(images, ONE + self.strength(params)[:, None, None, None])
+        if images.shape[-1] == 1:
+            return images
+        return words.changed(images, channels.set_color, ONE + self.strength(params))
 
 
 class _Sharpened(_Slot, Pixels):
