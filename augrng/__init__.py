@@ -21,6 +21,9 @@ from augrng.stateless import stateless_random_flip_up_down as stateless_random_f
 from augrng.stateless import stateless_random_hue as stateless_random_hue
 from augrng.stateless import stateless_random_rotation as stateless_random_rotation
 from augrng.stateless import stateless_random_saturation as stateless_random_saturation
+from augrng.targets import Boxes as Boxes
+from augrng.targets import Keypoints as Keypoints
+from augrng.targets import Mask as Mask
 from augrng.transforms import AugMix as AugMix
 from augrng.transforms import AutoAugment as AutoAugment
 from augrng.transforms import CenterCrop as CenterCrop

@@ -105,6 +105,17 @@ def images(value: Any, name: str = "images") -> tf.Tensor:
     return value
 
 
+def image_of(value: Any) -> Any:
+    """The images of an example, a dict, or what is given in place of one."""
+    if not isinstance(value, Mapping):
+        return value
+    if "image" not in value:
+        raise ValueError(
+            f'images: an example must have an "image", got a dict with {sorted(map(str, value))}'
+        )
+    return value["image"]
+
+
 def pixels(value: Any, name: str) -> tf.Tensor:
     """What holds the pixels of images of one size as a tensor; arrays in a list keep their dtype."""
     if isinstance(value, tf.RaggedTensor):

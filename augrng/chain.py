@@ -6,6 +6,7 @@
   plan   :: pairs -> ids -> epoch -> sizes -> Work: a map for each example, and what the later stages need
   work   :: params -> sizes -> Work
   render :: images -> Work -> sizes -> images
+  legs   :: Work -> sizes -> how what is in the pictures moves
 
 The first stage is geometry: one map an example, through which the source is read. The others take what it
 made. T counts the transforms inside of others too, in the order of `flattened`.
@@ -28,9 +29,9 @@ from augrng.geometry.sampling import MAX_SIDE
 from augrng.random.bits import bits
 from augrng.random.keys import fold_in
 from augrng.render import compiled
-from augrng.stages import Geometry, Member, Stage, stages_of
+from augrng.stages import Alone, Geometry, Leg, Member, Stage, stages_of
 from augrng.transforms import Params, Transform
-from augrng.transforms.choosing import Chooser, inside
+from augrng.transforms.choosing import flattened, inside
 
 
 class Work(NamedTuple):
@@ -43,29 +44,6 @@ class Work(NamedTuple):
 
     map: tf.Tensor
     rest: tuple[Params, ...]
-
-
-class Node(NamedTuple):
-    """A transform of a recipe, inside of others or not, and which branches lead to it."""
-
-    transform: Transform
-    chosen: tuple[tuple[int, Chooser, int], ...]
-
-
-def flattened(transforms: Sequence[Transform]) -> list[Node]:
-    """All transforms, those inside of one after it."""
-    nodes: list[Node] = []
-
-    def add(transform: Transform, chosen: tuple[tuple[int, Chooser, int], ...]) -> None:
-        place = len(nodes)
-        nodes.append(Node(transform, chosen))
-        for branch, child in enumerate(inside(transform)):
-            assert isinstance(transform, Chooser)
-            add(child, (*chosen, (place, transform, branch)))
-
-    for transform in transforms:
-        add(transform, ())
-    return nodes
 
 
 class Chain:
@@ -149,12 +127,29 @@ class Chain:
         return compiled(functools.partial(self._run, number))
 
     def _run(self, number: int, images: tf.Tensor, rest: Sequence[Params]) -> tf.Tensor:
-        drawn: list[Params] = [{} for _ in self.nodes]
-        for place, params in zip(self.needed, rest, strict=True):
-            drawn[place] = params
+        drawn = self._drawn(rest)
         for stage in self.runs[number][1]:
             images = stage.apply(images, drawn)
         return images
+
+    def _drawn(self, rest: Sequence[Params]) -> list[Params]:
+        """What was drawn for each node, of the later stages."""
+        drawn: list[Params] = [{} for _ in self.nodes]
+        for place, params in zip(self.needed, rest, strict=True):
+            drawn[place] = params
+        return drawn
+
+    def legs(self, work: Work, sizes: tf.Tensor) -> list[Leg]:
+        """How images of sizes int64[B, 2] are moved, by one stage after the other."""
+        legs = [self.first.leg(work.map, sizes)] if self.first.members else []
+        drawn = self._drawn(work.rest)
+        for stage in self.later:
+            size = legs[-1].after if legs else sizes
+            if isinstance(stage, Geometry):
+                legs.append(stage.leg(stage.compose(drawn, size), size))
+            elif isinstance(stage, Alone) and (leg := stage.leg(drawn, size)) is not None:
+                legs.append(leg)
+        return legs
 
     def size_after(self, height: Any, width: Any) -> tuple[Any, Any]:
         """Height and width of what comes out of an image of this size."""
@@ -260,7 +255,8 @@ _cached_chain = functools.lru_cache(maxsize=256)(Chain)
 
 
 def image_sizes(images: tf.Tensor) -> tf.Tensor:
-    """Height and width of each image of [B, H, W, C], int64[B, 2]; a constant where they are known."""
+    """Height and width of each of [B, H, W, C] or one [H, W, C], int64[B, 2]; a constant where known."""
+    images = images if images.shape.rank == 4 else images[None]
     shape = images.shape[:3]
     if shape.is_fully_defined():
         return tf.constant(np.broadcast_to(np.array(shape[1:], np.int64), (shape[0], 2)))

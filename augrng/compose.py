@@ -10,6 +10,7 @@ What is equal to what, bit for bit, for integer images (float images: params equ
     a transform inserted or removed            leaves the draws of the others alone
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,11 +18,12 @@ import numpy as np
 import tensorflow as tf
 
 from augrng import arguments
-from augrng.chain import Work, chain_of, image_sizes
-from augrng.geometry.sampling import Sampling
+from augrng.chain import Chain, Work, chain_of, image_sizes
 from augrng.program import Program
 from augrng.random.seeds import SeedPair
 from augrng.recipe import Recipe, evaluated, listed, resolve
+from augrng.targets import Target
+from augrng.targets.declared import checked
 from augrng.transforms import Transform
 
 Params = dict[str, dict[str, tf.Tensor]]
@@ -45,9 +47,13 @@ class Compose:
       seed: op-level seed, resolved now by TensorFlow's rules; see `augrng.get_seed`.
       alg: "philox" or "threefry", the generator of all keys and words; see `augrng.random.bits`.
       shared_seed: whether two transforms may have one explicit name or seed, and so draw alike.
+      targets: what moves with the pixels of an example, by its name there: {"mask": Mask(), "objects/bbox":
+        Boxes("rel_yxyx", labels="objects/label")}; slashes lead into dicts inside. None: of each example what
+        it has of "mask" (`Mask()`), "boxes" (`Boxes("xyxy")`, to which "labels" belong, if they are there)
+        and "keypoints" (`Keypoints("xy")`).
 
     Raises:
-      TypeError: if `seed` or a transform is not one.
+      TypeError: if `seed`, a transform or a target is not one.
       ValueError: if there is no transform, `alg` is unknown, two transforms share a name or a seed, or two
         say different things about how to sample.
     """
@@ -59,11 +65,12 @@ class Compose:
         *,
         alg: Any = "philox",
         shared_seed: bool = False,
+        targets: Mapping[str, Target] | None = None,
     ) -> None:
         transforms = listed(transforms)
         alg = arguments.algorithm(alg)
-        chain = chain_of(transforms, alg)
-        self._recipe, self._chain = resolve(transforms, seed, alg, shared_seed), chain
+        chain, declared = chain_of(transforms, alg), checked(targets)
+        self._recipe, self._chain = resolve(transforms, seed, alg, shared_seed, declared), chain
 
     @classmethod
     def from_json(cls, recipe: str) -> "Compose":
@@ -80,8 +87,12 @@ class Compose:
             has not exactly the keys it should.
         """
         read = Recipe.from_json(recipe)
+        return cls._of(read, chain_of(read.transforms, read.alg))
+
+    @classmethod
+    def _of(cls, recipe: Recipe, chain: Chain) -> "Compose":
         self = cls.__new__(cls)
-        self._recipe, self._chain = read, chain_of(read.transforms, read.alg)
+        self._recipe, self._chain = recipe, chain
         return self
 
     def to_json(self) -> str:
@@ -92,6 +103,15 @@ class Compose:
     def transforms(self) -> dict[str, Transform]:
         """The transforms by name, in order, those inside of others too ("one_of/random_rotation")."""
         return dict(zip(self._recipe.names, self._recipe.flattened, strict=True))
+
+    @property
+    def targets(self) -> dict[str, Target] | None:
+        """What moves with the pixels, by name; None if it is left to the examples."""
+        return None if self._recipe.targets is None else dict(self._recipe.targets)
+
+    def with_targets(self, targets: Mapping[str, Target] | None) -> "Compose":
+        """The same recipe, to the same pixels, with other targets."""
+        return Compose._of(dataclasses.replace(self._recipe, targets=checked(targets)), self._chain)
 
     @property
     def seeds(self) -> dict[str, SeedPair]:
@@ -159,58 +179,64 @@ class Compose:
         return said
 
     @tf.autograph.experimental.do_not_convert
-    def apply(self, images: Any, params: Mapping[str, Mapping[str, tf.Tensor]]) -> tf.Tensor:
+    def apply(self, images: Any, params: Mapping[str, Mapping[str, tf.Tensor]]) -> Any:
         """Applies params that `sample` drew.
 
         Args:
-          images: [B, H, W, C] or [H, W, C]; integers, bool or floats, any number of channels.
+          images: [B, H, W, C] or [H, W, C]; integers, bool or floats, any number of channels. Or examples, as
+            for a call.
           params: as `sample` returns them, for as many examples.
 
         Returns:
-          [B, height, width, C] or [height, width, C] of the same dtype.
+          [B, height, width, C] or [height, width, C] of the same dtype; of examples, examples.
 
         Raises:
           TypeError: if the dtype is not supported.
           ValueError: if a shape is wrong, or the params are not those of these transforms and sizes.
         """
-        images = arguments.images(images)
-        batch = images if images.shape.rank == 4 else images[None]
+        given, images = images, arguments.images(arguments.image_of(images))
         drawn = arguments.params(params, self._recipe.names, images)
         self._chain.check_pixels(images.dtype, images.shape[-1])
-        sizes = self._chain.check(image_sizes(batch), params=drawn)
-        out = self._chain.render(batch, self._chain.work(drawn, sizes), sizes)
-        return out if images.shape.rank == 4 else out[0]
+        sizes = self._chain.check(image_sizes(images), params=drawn)
+        return self._applied(given, images, self._chain.work(drawn, sizes), sizes)
 
     @tf.autograph.experimental.do_not_convert
-    def __call__(self, images: Any, ids: Any, epoch: Any) -> tf.Tensor:
+    def __call__(self, images: Any, ids: Any, epoch: Any) -> Any:
         """Augments images: `apply(images, sample(ids, epoch, their sizes))`.
 
         Args:
           images: [B, H, W, C], or [H, W, C] with a scalar id; integers, bool or floats, any number of
-            channels.
+            channels. Or examples: a dict with these as "image", and targets, of one or a batch of them.
           ids: int64[B] or int64[], names each example for ever; any integers convert.
           epoch: int64[] or int64[B], how often the example has been seen before.
 
         Returns:
-          [B, height, width, C] or [height, width, C] of the same dtype.
+          [B, height, width, C] or [height, width, C] of the same dtype. Of examples a dict with the same
+          keys: the same pixels, targets moved along with them, everything else as it was.
 
         Raises:
           TypeError: if an id is not an integer or the dtype is not supported.
-          ValueError: if a shape is wrong, or an image has a size that a transform refuses. In a graph
-            that does not know the sizes: tf.errors.InvalidArgumentError when it runs. Both name the id.
+          ValueError: if a shape is wrong, an image has a size that a transform refuses, or a target breaks a
+            rule of its own. In a graph that does not know the values: tf.errors.InvalidArgumentError when it
+            runs. Both name the id.
         """
-        images = arguments.images(images)
-        batch = images if images.shape.rank == 4 else images[None]
+        given, images = images, arguments.images(arguments.image_of(images))
         ids, epoch = arguments.examples_of(images, ids, epoch)
         self._chain.check_pixels(images.dtype, images.shape[-1])
-        sizes = self._chain.check(image_sizes(batch), ids)
-        out = self._chain.render(batch, self._plan(ids, epoch, sizes), sizes)
-        return out if images.shape.rank == 4 else out[0]
+        sizes = self._chain.check(image_sizes(images), ids)
+        return self._applied(given, images, self._plan(ids, epoch, sizes), sizes, ids)
 
-    @property
-    def sampling(self) -> Sampling:
-        """How the source is read between its pixels and outside of them."""
-        return self._chain.sampling
+    def _applied(
+        self, given: Any, images: tf.Tensor, work: Work, sizes: tf.Tensor, ids: tf.Tensor | None = None
+    ) -> Any:
+        """What a call gives for images, or for the examples that they are of."""
+        single = images.shape.rank == 3
+        out = self._chain.render(images[None] if single else images, work, sizes)
+        out = out[0] if single else out
+        if not isinstance(given, Mapping):
+            return out
+        targets = self.program.targets_of(given)
+        return {**self.program.move(given, targets, work, sizes, ids, single=single), "image": out}
 
     @property
     def output_size(self) -> tuple[int, int] | None:
@@ -232,12 +258,12 @@ class Compose:
             tested on elsewhere.
         """
         left = evaluated(self._recipe.transforms, antialias)
-        return Compose(left, seed=0, alg=self._recipe.alg) if left else None
+        return Compose(left, seed=0, alg=self._recipe.alg, targets=self.targets) if left else None
 
     @property
     def program(self) -> Program:
         """The recipe taken apart, for readers that decode only what will be read."""
-        return Program(self._chain, self._recipe.pairs)
+        return Program(self._chain, self._recipe.pairs, self._recipe.targets)
 
     def _pairs(self) -> tf.Tensor:
         return tf.constant(self._recipe.pairs, tf.int64)
@@ -252,7 +278,8 @@ class Compose:
         return hash(self.to_json())
 
     def __repr__(self) -> str:
-        return f"Compose({list(self._recipe.transforms)!r}, seeds={self.seeds!r})"
+        declared = "" if self.targets is None else f", targets={self.targets!r}"
+        return f"Compose({list(self._recipe.transforms)!r}, seeds={self.seeds!r}{declared})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return from_json, (self.to_json(),)

@@ -31,6 +31,20 @@ def shift_round(x: tf.Tensor, count: int) -> tf.Tensor:
     return tf.bitwise.right_shift(x + (1 << (count - 1)), tf.constant(count, x.dtype))
 
 
+def length(x: tf.Tensor) -> tf.Tensor:
+    """How many bits |x| has, int64: 0 for 0, n for 2**(n - 1) <= |x| < 2**n."""
+    powers = tf.constant([1 << power for power in range(63)], tf.int64)
+    return tf.reduce_sum(tf.cast(tf.abs(x)[..., None] >= powers, tf.int64), -1)
+
+
+def scale(x: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    """x 2**count for a count of either sign, rounded to the nearest integer, halves up."""
+    down = tf.clip_by_value(-count, 0, 62)
+    half = tf.where(down > 0, tf.bitwise.left_shift(tf.ones_like(down), tf.maximum(down - 1, 0)), 0 * down)
+    raised = tf.bitwise.left_shift(x + half, tf.clip_by_value(count, 0, 62) + tf.zeros_like(x))
+    return tf.bitwise.right_shift(raised, down + tf.zeros_like(x))
+
+
 def multiply(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     """The product of two fixed-point numbers, to within 2**-FRACTION.
 

@@ -8,10 +8,14 @@ import tensorflow as tf
 
 from augrng import arguments
 from augrng.compose import Compose, as_compose, from_json
+from augrng.keras_names import ADDED, format_of, masks_turned, shapes_of, targets_in, turned
 from augrng.output import Output
+from augrng.targets import Target
+from augrng.targets.base import found, has, names_in, put
+from augrng.targets.shapes import shapes_after
+from augrng.transforms import Pad
 
 _NAMES = ("image", "id", "epoch")
-_MOVED = ("bounding_boxes", "segmentation_masks")
 
 
 @keras.saving.register_keras_serializable(package="augrng")
@@ -27,11 +31,16 @@ class Augment(keras.layers.Layer):
 
     Inputs are a dict of "image" [B, H, W, C], "id" int64[B] and "epoch" int64[B] or int64[], as the batches
     of `pipelines.make_dataset` are, or of one example, [H, W, C] and scalars. These three give the augmented
-    images; if there are other entries, the dict comes back with them unchanged. Or images alone, as a tensor
-    or as Keras' {"images": ..., "labels": ...}, which comes back as a dict: the layer then numbers the
-    examples that it has trained on, in a variable that is saved with the model. An example's number depends
-    on the order in which examples come, so pixels are then reproducible only if batches are. Where the order
-    is nobody's, in `Dataset.map` and on the replicas of a `tf.distribute` strategy, ids must be given.
+    images; if there are other entries, the dict comes back with them: the recipe's targets moved, the rest
+    unchanged. Or images alone, as a tensor or as Keras' {"images": ..., "labels": ..., "bounding_boxes":
+    {"boxes": ..., "labels": ...}, "segmentation_masks": ...}, which comes back as a dict: the layer then
+    numbers the examples that it has trained on, in a variable that is saved with the model. An example's
+    number depends on the order in which examples come, so pixels are then reproducible only if batches are.
+    Where the order is nobody's, in `Dataset.map` and on the replicas of a `tf.distribute` strategy, ids must
+    be given.
+
+    Boxes come out in as many rows as `max_boxes` of the recipe says, or else as come in; what is left over is
+    padding, which a label of -1 says, and, but for Keras' "bounding_boxes", an entry "NAME_valid".
 
     A model is exported with `training` left out, with Keras' layers as with this one: to serve the evaluation
     form, export `keras.Model(inputs, model(inputs, training=False))`.
@@ -48,17 +57,19 @@ class Augment(keras.layers.Layer):
       mean: what is subtracted, in [0, 1], one number or one for each channel.
       std: what it is divided by.
       scale: with "unit", the value of white in the images: needed if they are floats.
-      data_format: "channels_last" or "channels_first", of images in and out; None for
-        `keras.config.image_data_format()`.
+      data_format: "channels_last" or "channels_first", of images and of masks with channels, in and out;
+        None for `keras.config.image_data_format()`.
+      bounding_box_format: of Keras' "bounding_boxes", as Keras' layers name it: "xyxy", "rel_xyxy", "xywh",
+        "center_xywh", "yxyx", "rel_yxyx", ...
       **kwargs: of `keras.layers.Layer`.
 
     Raises:
       RuntimeError: if Keras runs on another backend.
       TypeError: when called, if ids or images are of a dtype that `Compose` refuses.
       ValueError: if an argument is out of range; if evaluation makes images of another size than training;
-        when called, if an input is missing or cannot be moved along ("bounding_boxes",
-        "segmentation_masks"), if an image has another size than the layer was built for, or if images are
-        to be numbered where that has no meaning.
+        when called, if an input is missing, a target breaks a rule of its own, how many boxes come out is not
+        known, "bounding_boxes" come without a format, if an image has another size than the layer was built
+        for, or if images are to be numbered where that has no meaning.
     """
 
     def __init__(
@@ -71,6 +82,7 @@ class Augment(keras.layers.Layer):
         std: float | tuple[float, ...] = 1.0,
         scale: float | None = None,
         data_format: str | None = None,
+        bounding_box_format: str | None = None,
         **kwargs: Any,
     ) -> None:
         if keras.backend.backend() != "tensorflow":
@@ -89,6 +101,8 @@ class Augment(keras.layers.Layer):
             raise ValueError(
                 f'data_format: must be "channels_last" or "channels_first", got {self.data_format!r}'
             )
+        self.bounding_box_format = bounding_box_format
+        self._format = format_of(bounding_box_format)
         self._evaluated = self.evaluation or self.aug.evaluation()
         self._size: tuple[int | None, int | None] | None = None
 
@@ -108,16 +122,23 @@ class Augment(keras.layers.Layer):
     @tf.autograph.experimental.do_not_convert
     def call(self, inputs: Any, training: bool = True) -> Any:
         images, ids, epoch = self._examples(inputs)
-        first = self.data_format == "channels_first"
-        images = arguments.images(_turned(images, to_last=True) if first else images)
-        if training:
-            if ids is None:
-                ids, epoch = self._numbers(images), tf.constant(0, tf.int64)
-            images = self.aug(images, ids, epoch)
-        elif self._evaluated is not None:
-            images = self._evaluated(images, tf.zeros(tf.shape(images)[:-3], tf.int64), 0)
+        first, targets = self.data_format == "channels_first", self._targets(inputs)
+        images = arguments.images(turned(images, to_last=True) if first else images)
+        if training and ids is None:
+            ids, epoch = self._numbers(images), tf.constant(0, tf.int64)
+        aug = self.aug if training else self._evaluated
+        if not training:
+            ids, epoch = tf.zeros(tf.shape(images)[:-3], tf.int64), 0
+        if targets:
+            example = masks_turned({**inputs, "image": images}, targets, to_last=True) if first else inputs
+            aug = (aug or Compose([Pad(0)], seed=0)).with_targets(targets)
+            inputs = aug({**example, "image": images}, ids, epoch)
+            images = inputs["image"]
+            inputs = masks_turned(inputs, targets, to_last=False) if first else inputs
+        elif aug is not None:
+            images = aug(images, ids, epoch)
         images = self.output_form(images, self.compute_dtype)
-        return _handed_through(inputs, _turned(images, to_last=False) if first else images)
+        return _handed_through(inputs, turned(images, to_last=False) if first else images)
 
     def compute_output_spec(self, inputs: Any, training: bool = True) -> Any:
         images, _, _ = self._examples(inputs)
@@ -125,11 +146,36 @@ class Augment(keras.layers.Layer):
         if self.output_form.range != "same":
             self.output_form.white(dtype)
             dtype = self.compute_dtype
-        spec = keras.KerasTensor(self._shape_after(images.shape), dtype=dtype)
-        return _handed_through(inputs, spec)
+        image = keras.KerasTensor(self._shape_after(images.shape), dtype=dtype)
+        targets = self._targets(inputs)
+        if not targets:
+            return _handed_through(inputs, image)
+        after = self._target_shapes(shapes_of(inputs), targets)
+        for name in names_in(after):
+            like = next((n for n in (name, name.removesuffix("_corners")) if has(inputs, n)), None)
+            kind = found(inputs, like).dtype if like else "bool"
+            inputs = put(inputs, name, keras.KerasTensor(found(after, name), dtype=kind))
+        return _handed_through(inputs, image)
+
+    def _targets(self, inputs: Any) -> dict[str, Target]:
+        """The targets among the inputs, or among their shapes."""
+        if not isinstance(inputs, Mapping):
+            return {}
+        return targets_in(self.aug, shapes_of(inputs), self._format)
+
+    def _target_shapes(self, shapes: dict[str, Any], targets: Mapping[str, Target]) -> dict[str, Any]:
+        """The shapes of inputs with those of the targets as they come out."""
+        image = tuple(_image_of(shapes))
+        size = self._height_width(self._shape_after(image))
+        if self.data_format == "channels_last":
+            return shapes_after(shapes, targets, size, single=len(image) == 3)
+        last = masks_turned(shapes, targets, to_last=True)
+        return masks_turned(shapes_after(last, targets, size, len(image) == 3), targets, to_last=False)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        shape = self._shape_after(_image_of(input_shape))
+        shape, targets = self._shape_after(_image_of(input_shape)), self._targets(input_shape)
+        if targets:
+            input_shape = self._target_shapes(shapes_of(input_shape), targets)
         return _handed_through(input_shape, shape)
 
     def get_config(self) -> dict[str, Any]:
@@ -142,6 +188,7 @@ class Augment(keras.layers.Layer):
             "std": self.output_form.std,
             "scale": self.output_form.scale,
             "data_format": self.data_format,
+            "bounding_box_format": self.bounding_box_format,
         }
 
     def _height_width(self, shape: Any) -> tuple[int | None, int | None]:
@@ -213,9 +260,6 @@ def _parts(inputs: Any) -> tuple[Any, Any, Any]:
     """Images, ids and epochs of inputs; None for what images alone lack."""
     if not isinstance(inputs, Mapping):
         return inputs, None, None
-    moved = [name for name in _MOVED if name in inputs]
-    if moved:
-        raise ValueError(f"inputs: {moved} would stay where they are while the images move; leave them out")
     if "images" in inputs and not any(name in inputs for name in _NAMES):
         return inputs["images"], None, None
     missing = [name for name in _NAMES if name not in inputs]
@@ -228,16 +272,12 @@ def _parts(inputs: Any) -> tuple[Any, Any, Any]:
 
 
 def _handed_through(inputs: Any, images: Any) -> Any:
-    """What comes out: images, or a dict with the entries that the layer does not know."""
+    """What comes out: images, or a dict with the entries that the layer does not know, and the targets."""
     if not isinstance(inputs, Mapping) or set(inputs) == set(_NAMES):
         return images
-    return {**inputs, ("image" if "image" in inputs else "images"): images}
-
-
-def _turned(images: tf.Tensor, to_last: bool) -> tf.Tensor:
-    """Channels first to channels last, or back."""
-    axes = [-2, -1, -3] if to_last else [-1, -3, -2]
-    rank = images.shape.rank
-    if rank not in (3, 4):
-        raise ValueError(f"images: must have shape [C, H, W] or [B, C, H, W], got {images.shape}")
-    return tf.transpose(images, [*range(rank - 3), *(rank + axis for axis in axes)])
+    if "images" not in inputs or "id" in inputs:
+        return {**inputs, "image": images}
+    given = {name: value for name, value in inputs.items() if name != "image"}
+    if has(given, ADDED):
+        given["bounding_boxes"] = {name: given["bounding_boxes"][name] for name in ("boxes", "labels")}
+    return {**given, "images": images}

@@ -3,7 +3,7 @@
 ids, epochs, sizes  --plan-->  maps, draws  --(the reader decodes what the map reads)-->  render  -->  pixels
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -11,6 +11,8 @@ import tensorflow as tf
 from augrng import arguments
 from augrng.chain import Chain, Work
 from augrng.geometry.sampling import Sampling
+from augrng.targets import Target
+from augrng.targets.declared import inferred, move, passed
 from augrng.transforms.parts import Params
 
 
@@ -20,10 +22,13 @@ class Program:
     Args:
       chain: of the recipe's transforms.
       pairs: the seed pair of each.
+      targets: what moves with the pixels, by name; None if it is left to the examples.
     """
 
-    def __init__(self, chain: Chain, pairs: Sequence[tuple[int, int]]) -> None:
-        self._chain, self._pairs = chain, pairs
+    def __init__(
+        self, chain: Chain, pairs: Sequence[tuple[int, int]], targets: Mapping[str, Target] | None
+    ) -> None:
+        self._chain, self._pairs, self._targets = chain, pairs, targets
 
     @property
     def sampling(self) -> Sampling:
@@ -81,6 +86,38 @@ class Program:
         ids, epoch = arguments.examples(ids, epoch)
         sizes = arguments.integers(sizes, "sizes")
         return self._chain.plan(tf.constant(self._pairs, tf.int64), ids, tf.reshape(epoch, [-1]), sizes)
+
+    def targets_of(self, names: Iterable[str]) -> Mapping[str, Target]:
+        """The targets of examples with these names in them, by name."""
+        return inferred(names) if self._targets is None else self._targets
+
+    def move(
+        self,
+        example: Mapping[str, Any],
+        targets: Mapping[str, Target],
+        work: Work,
+        sizes: tf.Tensor,
+        ids: Any,
+        *,
+        single: bool,
+    ) -> dict[str, Any]:
+        """An example, or a batch, with targets moved; its image is not looked at.
+
+        Args:
+          example: see `Compose.__call__`.
+          targets: by name, of those that `targets_of` gives.
+          work: as `plan` makes it, [B].
+          sizes: int64[B, 2], height and width of the images.
+          ids: int64[B], for errors; None if nobody knows them.
+          single: whether it is one example, with no dimension B of its own.
+        """
+        return move(dict(example), targets, self._chain.legs, work, sizes, ids, single=single)
+
+    def passed(
+        self, example: Mapping[str, Any], name: str, target: Target, work: Work, sizes: tf.Tensor
+    ) -> tuple[tf.Tensor, list[str]]:
+        """Which rules one example's boxes or keypoints keep, bool[rules, 1], and the rules in words."""
+        return passed(dict(example), name, target, self._chain.legs, work, sizes)
 
     def render(
         self, image: tf.Tensor, map_: tf.Tensor, borders: tf.Tensor, rest: Sequence[Params] = ()

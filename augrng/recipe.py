@@ -1,7 +1,8 @@
 """Recipes: transforms with their arguments and resolved seed pairs, as JSON.
 
     {"stream_version": 1, "alg": "philox", "seed": [87654321, 7],
-     "transforms": [{"type": "RandomFlip", "name": "random_flip", "pair": [..., ...], "mode": ...}]}
+     "transforms": [{"type": "RandomFlip", "name": "random_flip", "pair": [..., ...], "mode": ...}],
+     "targets": {"boxes": {"type": "Boxes", "format": "xyxy", ...}}}    # if some are declared
 
 A recipe is all that a pixel depends on, beside the image, its id and the epoch. `stream_version` names
 the rules by which words become draws and draws become pixels; a version once released stays readable.
@@ -16,6 +17,8 @@ from typing import Any
 from augrng import transforms as transforms_module
 from augrng.random.keys import named_pair
 from augrng.random.seeds import SeedPair, get_seed
+from augrng.targets.base import Target
+from augrng.targets.declared import BY_NAME, checked
 from augrng.transforms import Transform
 from augrng.transforms.base import Geometric
 from augrng.transforms.choosing import Chooser, inside
@@ -34,6 +37,7 @@ class Recipe:
       transforms: in the order of their application.
       names: of the params of `flattened`, all different; "outer/inner" for one inside of another.
       pairs: the seed pair of each.
+      targets: what moves with the pixels, by name; None if it is left to the examples.
     """
 
     alg: str
@@ -41,6 +45,7 @@ class Recipe:
     transforms: tuple[Transform, ...]
     names: tuple[str, ...]
     pairs: tuple[SeedPair, ...]
+    targets: dict[str, Target] | None = None
 
     @property
     def flattened(self) -> tuple[Transform, ...]:
@@ -64,6 +69,8 @@ class Recipe:
 
         steps = written(self.transforms)
         whole = {"stream_version": STREAM_VERSION, "alg": self.alg, "seed": self.seed, "transforms": steps}
+        if self.targets is not None:
+            whole["targets"] = {name: _written(target) for name, target in self.targets.items()}
         return json.dumps(whole, indent=2, default=lambda number: number.item())
 
     @classmethod
@@ -75,7 +82,8 @@ class Recipe:
             whole = json.loads(text)
         except json.JSONDecodeError as error:
             raise ValueError(f"recipe: must be JSON, got text that is not: {error}") from error
-        _check_keys("recipe", whole, ("stream_version", "alg", "seed", "transforms"))
+        optional = ("targets",) if isinstance(whole, dict) and "targets" in whole else ()
+        _check_keys("recipe", whole, ("stream_version", "alg", "seed", "transforms", *optional))
         version = whole["stream_version"]
         if version != STREAM_VERSION:
             raise ValueError(
@@ -88,7 +96,40 @@ class Recipe:
             for position, step in enumerate(whole["transforms"])
         )
         seed = None if whole["seed"] is None else _read_pair("recipe: seed", whole["seed"])
-        return cls(whole["alg"], seed, transforms, tuple(n for n, _ in said), tuple(pair for _, pair in said))
+        names, pairs = tuple(name for name, _ in said), tuple(pair for _, pair in said)
+        return cls(whole["alg"], seed, transforms, names, pairs, read_targets(whole.get("targets")))
+
+
+def read_targets(said: Any) -> dict[str, Target] | None:
+    """Targets of JSON: {"mask": {"type": "Mask", "fill_value": 255}}, or None.
+
+    Raises:
+      ValueError: if they are something else.
+    """
+    if said is None:
+        return None
+    if not isinstance(said, dict):
+        raise ValueError(f"recipe: targets must be an object with targets by name, got {said!r}")
+    found: dict[str, Target] = {}
+    for name, target in said.items():
+        where = f"recipe: targets[{name!r}]"
+        kind = target.get("type") if isinstance(target, dict) else None
+        if kind not in BY_NAME:
+            raise ValueError(f'{where}: must have a "type", one of {", ".join(BY_NAME)}, got {target!r}')
+        given = {key: value for key, value in target.items() if key != "type"}
+        known = [field.name for field in dataclasses.fields(BY_NAME[kind])]
+        if not set(given) <= set(known):
+            raise ValueError(f"{where}: {kind} takes {known}, got {sorted(given)}")
+        try:
+            found[name] = BY_NAME[kind](**given)
+        except TypeError as error:
+            raise ValueError(f"{where}: {error}") from error
+    return checked(found)
+
+
+def _written(target: Target) -> dict[str, Any]:
+    given = {field.name: getattr(target, field.name) for field in dataclasses.fields(target)}
+    return {"type": type(target).__name__, **given}
 
 
 def listed(transforms: Any) -> tuple[Transform, ...]:
@@ -118,7 +159,13 @@ def evaluated(transforms: Sequence[Transform], antialias: bool | str) -> list[Tr
     ]
 
 
-def resolve(transforms: tuple[Transform, ...], seed: int | None, alg: str, shared_seed: bool) -> Recipe:
+def resolve(
+    transforms: tuple[Transform, ...],
+    seed: int | None,
+    alg: str,
+    shared_seed: bool,
+    targets: dict[str, Target] | None = None,
+) -> Recipe:
     """Finds the names and the seed pairs of transforms; see `augrng.Compose`."""
     labels = list(_labels(transforms, shared_seed))
     own_seeds = [transform.seed for transform, _, _ in labels]
@@ -127,7 +174,7 @@ def resolve(transforms: tuple[Transform, ...], seed: int | None, alg: str, share
         get_seed(own) if own is not None else named_pair(pair, stream, alg=alg)  # type: ignore[arg-type]
         for own, (_, stream, _) in zip(own_seeds, labels, strict=True)
     )
-    return Recipe(alg, pair, transforms, tuple(name for _, _, name in labels), pairs)
+    return Recipe(alg, pair, transforms, tuple(name for _, _, name in labels), pairs, targets)
 
 
 def _walk(transforms: Sequence[Transform]) -> Iterator[Transform]:

@@ -155,6 +155,25 @@ class Renderer:
         return reduce.Range.of(limits, (height, width))
 
 
+class MaskRenderer(Renderer):
+    """How a renderer's maps read masks: the nearest pixel, nothing reduced, with a fill of their own.
+
+    Args:
+      of: what reads the images.
+      fill_value: of what lies outside, where `of` fills with a constant.
+      multiple: so many times as large as the images the masks are, along each side.
+    """
+
+    def __init__(self, of: Renderer, fill_value: float | tuple[float, ...], multiple: int = 1) -> None:
+        self.transforms, self.antialias, self._multiple = of.transforms, False, multiple
+        self.sampling = Sampling("nearest", of.sampling.fill_mode, fill_value)
+
+    def size_after(self, height: Any, width: Any) -> tuple[Any, Any]:
+        sides = super().size_after(height // self._multiple, width // self._multiple)
+        height, width = (side * self._multiple for side in sides)
+        return height, width
+
+
 def compiled(function: Callable) -> Callable:
     """`function` as one XLA program, compiled once for each set of shapes.
 

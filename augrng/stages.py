@@ -12,7 +12,7 @@ what an example becomes does not depend on its batch.
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import tensorflow as tf
 
@@ -20,9 +20,10 @@ from augrng import fixed
 from augrng.color import levels, words
 from augrng.color.levels import Levels, Seen
 from augrng.geometry import affine
+from augrng.geometry.sampling import Sampling
 from augrng.render import Renderer
 from augrng.transforms.choosing import Chooser
-from augrng.transforms.parts import Map, Mixture, Params, Part, Pixels, Table
+from augrng.transforms.parts import Map, Mixture, Params, Part, Pixels, Projective, Table
 
 Drawn = Sequence[Params]  # what was drawn for each node of a recipe
 
@@ -62,6 +63,26 @@ class Member:
         """What was drawn, [B, 1, ...] of this rank."""
         shape = [-1, *[1] * (rank - 1)]
         return {name: tf.reshape(value, shape) for name, value in drawn[self.place].items()}
+
+
+class Leg(NamedTuple):
+    """How a stage moves what is in each of B pictures.
+
+    Attributes:
+      map: int64[B, 2, 3], from output to source positions; or int64[B, 3, 3] of a projective one.
+      acts: bool[B], which pictures it moves; None for all.
+      before: int64[B, 2], sizes of the pictures that it reads.
+      after: int64[B, 2], of those that it makes.
+      renderer: what reads pictures through the map; None for a projective one.
+      sampling: how it does.
+    """
+
+    map: tf.Tensor
+    acts: tf.Tensor | None
+    before: tf.Tensor
+    after: tf.Tensor
+    renderer: Renderer | None
+    sampling: Sampling
 
 
 class Stage(Protocol):
@@ -114,6 +135,12 @@ class Geometry:
             return render()
         self.renderer.sampling.fill_for(images.dtype, images.shape[3])  # is refused whatever was drawn
         return _unless(tf.reduce_all(tf.equal(maps, affine.identity(1)), [1, 2]), images, render)
+
+    def leg(self, maps: tf.Tensor, sizes: tf.Tensor) -> Leg:
+        """What it does to pictures of sizes int64[B, 2], by their composed maps."""
+        height, width = self.renderer.size_after(sizes[:, 0], sizes[:, 1])
+        after = tf.stack([side + tf.zeros_like(sizes[:, 0]) for side in (height, width)], -1)
+        return Leg(maps, None, sizes, after, self.renderer, self.renderer.sampling)
 
 
 class Tables:
@@ -195,6 +222,14 @@ class Alone:
         if acts is None:
             return changed()
         return _unless(~acts, images, lambda: tf.where(acts[:, None, None, None], changed(), images))
+
+    def leg(self, drawn: Drawn, sizes: tf.Tensor) -> Leg | None:
+        """What it does to pictures of sizes int64[B, 2]; None if it leaves positions alone."""
+        (member,) = self.members
+        if not isinstance(member.part, Projective):
+            return None
+        maps = member.part.maps(drawn[member.place], sizes)
+        return Leg(maps, member.acts(drawn), sizes, sizes, None, member.part.how())
 
 
 class Mixed:

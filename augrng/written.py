@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from augrng.compose import Compose, from_json
-from augrng.recipe import kind_of
+from augrng.recipe import kind_of, read_targets
 from augrng.transforms import Transform
 from augrng.transforms.choosing import Chooser
 
@@ -41,13 +41,16 @@ def read_recipe(text: str | Path, seed: int | None = None) -> Compose:
     if isinstance(found, dict) and "stream_version" in found:
         return from_json(text)
     found = {"transforms": found} if isinstance(found, list) else found
-    if not isinstance(found.get("transforms"), list) or not set(found) <= {"seed", "alg", "transforms"}:
+    if not isinstance(found.get("transforms"), list) or not set(found) <= {
+        *("seed", "alg", "transforms", "targets")
+    }:
         raise ValueError(
             'recipe: must be {"seed": ..., "transforms": [{"type": "RandomFlip"}, ...]}, got the keys '
             f"{sorted(found)}"
         )
     steps = [_step(f"recipe: transforms[{place}]", step) for place, step in enumerate(found["transforms"])]
-    return Compose(steps, found.get("seed", seed), alg=found.get("alg", "philox"))
+    targets = read_targets(found.get("targets"))
+    return Compose(steps, found.get("seed", seed), alg=found.get("alg", "philox"), targets=targets)
 
 
 def _is_path(text: str) -> bool:
@@ -121,6 +124,11 @@ def differences(there: str, here: str) -> list[str]:
     heads = [name for name in ("stream_version", "alg", "seed") if one[name] != other[name]]
     found = [f"{name}: {one[name]} there, {other[name]} here" for name in heads]
     _compare(one["transforms"], other["transforms"], found)
+    targets = [side.get("targets") or {} for side in (one, other)]
+    for name in dict.fromkeys((*targets[0], *targets[1])):
+        said = [side.get(name, "none") for side in targets]
+        if said[0] != said[1]:
+            found.append(f"targets[{name!r}]: {said[0]} there, {said[1]} here")
     return found
 
 

@@ -1,6 +1,7 @@
 """The fingerprint against its documented formula in plain Python, and its laws."""
 
 import hashlib
+import struct
 
 import numpy as np
 import pytest
@@ -80,3 +81,38 @@ def test_bad_arguments_are_refused(examples):
         ar.fingerprint(images, ids[:9], 3)
     with pytest.raises(TypeError, match="ids: must hold integers"):
         ar.fingerprint(images, ids * 1.0, 3)
+
+
+def test_examples_with_targets():
+    """By hashlib, byte for byte; ragged rows, strings, dicts inside."""
+    image = np.arange(2 * 2 * 3 * 1, dtype=np.uint8).reshape(2, 2, 3, 1)
+    batch = {
+        "image": image, "id": [5, 6], "objects": {"bbox": tf.ragged.constant([[[0.5] * 4], []], inner_shape=(4,))},
+        "label": np.array([b"a", b"bc"]),
+    }  # fmt: skip
+    total = 0
+    for row, (id_, boxes, label) in enumerate([(5, [[0.5] * 4], b"a"), (6, np.zeros([0, 4]), b"bc")]):
+        data = struct.pack("<5q", id_, 2, 2, 3, 1) + b"uint8" + image[row].tobytes()
+        data += b"label\0" + struct.pack("<q", 0) + b"string" + struct.pack("<q", len(label)) + label
+        data += (
+            b"objects/bbox\0"
+            + struct.pack("<3q", 2, len(boxes), 4)
+            + b"float32"
+            + np.float32(boxes).tobytes()
+        )
+        total += int.from_bytes(hashlib.blake2b(data, digest_size=16).digest(), "big")
+    whole = ar.fingerprint(batch, [5, 6], 2)
+    assert whole == ar.Fingerprint(2, total % 2**128)
+    rows = [
+        {
+            "image": image[row],
+            "objects": {"bbox": batch["objects"]["bbox"][row]},
+            "label": batch["label"][row],
+        }
+        for row in range(2)
+    ]
+    assert (
+        sum((ar.fingerprint(row, id_, 2) for row, id_ in zip(rows, [5, 6], strict=True)), ar.Fingerprint())
+        == whole
+    )
+    assert ar.fingerprint({"image": image}, [5, 6], 2) == ar.fingerprint(image, [5, 6], 2) != whole

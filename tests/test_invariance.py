@@ -211,3 +211,43 @@ def test_a_gpu_gives_the_same_pixels(case, yardsticks):
         out = compose(case)(tf.constant(IMAGES), tf.constant(IDS), EPOCH)
     assert "GPU" in out.device
     assert_same(out.numpy(), yardsticks[case])
+
+
+def targeted():
+    """Examples with all kinds of targets, and a recipe whose crop, flip, rotation and perspective move them."""
+    box = np.array([[2, 3, 15, 18], [10, 4, 19, 23], [0, 0, 1, 1]], np.float32)
+    examples = {
+        "image": IMAGES,
+        "mask": (IMAGES[..., :1] % 5).astype(np.int32),
+        "boxes": np.stack([box] * COUNT),
+        "labels": np.arange(3 * COUNT).reshape(COUNT, 3),
+        "keypoints": np.stack([box[:2, :2]] * COUNT),
+    }
+    boxes = ar.Boxes("xyxy", labels="labels", min_visible=0.3, max_boxes=3)
+    targets = {"mask": ar.Mask(255), "boxes": boxes, "keypoints": ar.Keypoints("xy", pairs=[(0, 1)])}
+    transforms = [ar.RandomCrop(16, 14), ar.RandomFlip(), ar.RandomRotation(25), ar.RandomPerspective(0.3)]
+    return examples, ar.Compose(transforms, seed=7, targets=targets)
+
+
+def test_every_mode_gives_the_same_targets():
+    examples, aug = targeted()
+    tf.config.run_functions_eagerly(True)
+    expected = ar.fingerprint(aug(examples, IDS, EPOCH), IDS, EPOCH)
+    tf.config.run_functions_eagerly(False)
+
+    def part(rows):
+        return {name: tf.constant(value[rows]) for name, value in examples.items()}
+
+    def together(dataset):
+        prints = (ar.fingerprint(batch, batch["id"], EPOCH) for batch in dataset)
+        return sum(prints, ar.Fingerprint())
+
+    source = tf.data.Dataset.from_tensor_slices({**examples, "id": IDS})
+    move = lambda element: {"id": element["id"], **aug(element, element["id"], EPOCH)}  # noqa: E731
+    sevens = [slice(a, a + 7) for a in range(0, COUNT, 7)]
+    parts = (ar.fingerprint(aug(part(rows), IDS[rows], EPOCH), IDS[rows], EPOCH) for rows in sevens)
+    compiled = tf.function(aug, jit_compile=True)(part(slice(None)), tf.constant(IDS), EPOCH)
+    assert sum(parts, ar.Fingerprint()) == expected
+    assert ar.fingerprint(compiled, IDS, EPOCH) == expected
+    assert together(source.shuffle(COUNT, seed=3).map(move, 8, deterministic=False)) == expected
+    assert together(source.batch(7).map(move, 2)) == expected

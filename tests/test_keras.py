@@ -345,7 +345,7 @@ def test_other_entries_are_handed_through():
     assert keras_way.keys() == {"images", "labels"}
     assert np.array_equal(keras_way["images"], AUG(IMAGES, np.arange(len(IDS)), 0))
     assert np.array_equal(keras_way["labels"], label)
-    with pytest.raises(ValueError, match="bounding_boxes.* would stay where they are"):
+    with pytest.raises(ValueError, match="bounding_boxes.*must be a dict of"):
         Augment(AUG)({"images": tf.constant(IMAGES), "bounding_boxes": label})
     with pytest.raises(ValueError, match="'image'.* is missing"):
         Augment(AUG)({"images": tf.constant(IMAGES), "id": label})

@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from augrng import fixed
 from augrng.geometry import affine
 from augrng.geometry.grid import Grid
 from augrng.geometry.sampling import Sampling
@@ -17,6 +18,8 @@ from augrng.geometry.warp import sampled, sources, whole_borders
 _BITS = 44
 _POSITION_BITS = 14
 _DEPTH_BITS = 48  # a rest of it, shifted up by the bits of a position, fits in 64
+_SHARE_BITS = 27
+_DEPTH = 35
 _LIMIT = 1 << 28  # positions beyond it are as far outside as any
 
 
@@ -63,6 +66,65 @@ def from_corners(size: tf.Tensor, corners: tf.Tensor) -> tf.Tensor:
     top, middle, bottom = tf.unstack(_normal(tf.stack([x, y, 2 * one - x - y], -1)), axis=-2)
     # And positions of the source are half a pixel further than centres: x + 1/2 = (2 N + D) / (2 D).
     return _normal(tf.stack([2 * top + bottom, 2 * middle + bottom, 2 * bottom], -2))
+
+
+def enlarged(maps: tf.Tensor, multiple: int) -> tf.Tensor:
+    """The maps int64[B, 3, 3] of pictures so many times as large."""
+    k = multiple
+    times = tf.constant([[k, k, k * k], [k, k, k * k], [1, 1, k]], tf.int64)
+    return maps if k == 1 else _normal(maps * times)
+
+
+def unmove(maps: tf.Tensor, size: tf.Tensor, points: tf.Tensor) -> tf.Tensor:
+    """The positions that maps move to these: those of the output, from those of the image that it reads.
+
+    Within 1/4096 pixel for sides up to 1024 and 1/64 for sides up to 4096, for corners that move by up to
+    half of what they can. What lies behind the horizon is as far away as any.
+
+    Args:
+      maps: int64[B, 3, 3].
+      size: int64[B, 2], of the image and of the output.
+      points: fixed-point positions int64[B, N, 2] = (x, y), of at most `affine.LIMIT`.
+
+    Returns:
+      Fixed-point int64[B, N, 2], brought within `affine.LIMIT`.
+    """
+    # In shares of a power of two no smaller than the sides, all entries are about as large.
+    side = fixed.length(tf.reduce_max(size, -1))[:, None]
+    ends = tf.concat([side + 0 * side] * 2, -1)[:, None]  # [B, 1, 2]
+    upper = tf.concat([2 * maps[:, :2, :2], fixed.scale(maps[:, :2, 2:], -side[..., None])], -1)
+    lower = tf.concat([fixed.scale(2 * maps[:, 2:, :2], ends), maps[:, 2:, 2:]], -1)
+    (a, b, c), (d, e, f), (g, h, i) = (
+        tf.unstack(row, axis=-1) for row in tf.unstack(_scaled(tf.concat([upper, lower], -2), 30)[0], axis=-2)
+    )
+    inverse = _scaled(_matrix([
+        [e * i - f * h, c * h - b * i, b * f - c * e],
+        [f * g - d * i, a * i - c * g, c * d - a * f],
+        [d * h - e * g, b * g - a * h, a * e - b * d],
+    ]), 32)[0]  # fmt: skip
+    share = fixed.scale(points, (_SHARE_BITS - fixed.FRACTION - side)[:, None])
+    share = tf.clip_by_value(share, -2 << _SHARE_BITS, 2 << _SHARE_BITS)
+    x, y, depth = (
+        inverse[:, row, 0, None] * share[..., 0]
+        + inverse[:, row, 1, None] * share[..., 1]
+        + inverse[:, row, 2, None] * (1 << _SHARE_BITS)
+        for row in range(3)
+    )
+    down = -tf.maximum(fixed.length(depth) - _DEPTH, 0)
+    x, y, depth = (fixed.scale(along, down) for along in (x, y, depth))
+    seen = depth > 0
+    depth = tf.where(seen, depth, tf.ones_like(depth))
+    moved = []
+    for along in (x, y):
+        whole = tf.math.floordiv(along, depth)
+        part = tf.math.floordiv((along - whole * depth) * (1 << _SHARE_BITS), depth)
+        most = affine.LIMIT >> _SHARE_BITS
+        place = tf.clip_by_value(whole, -most, most) * (1 << _SHARE_BITS) + part
+        place = tf.clip_by_value(
+            fixed.scale(place, side + fixed.FRACTION - _SHARE_BITS), -affine.LIMIT, affine.LIMIT
+        )
+        moved.append(tf.where(seen, place, tf.where(along < 0, -affine.LIMIT, affine.LIMIT)))
+    return tf.stack(moved, -1)
 
 
 def warp(images: tf.Tensor, maps: tf.Tensor, sampling: Sampling) -> tf.Tensor:

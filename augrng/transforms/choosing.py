@@ -10,7 +10,7 @@ import itertools
 import math
 import numbers
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import tensorflow as tf
 
@@ -246,3 +246,26 @@ class SomeOf(_Several):
     def describe(self, params: Mapping[str, Any]) -> str:
         chosen = [str(place) for place in range(len(self.transforms)) if int(params["chosen"]) >> place & 1]
         return f"numbers {', '.join(chosen)}" if chosen else "none"
+
+
+class Node(NamedTuple):
+    """A transform of a recipe, inside of others or not, and which branches lead to it."""
+
+    transform: Transform
+    chosen: tuple[tuple[int, Chooser, int], ...]
+
+
+def flattened(transforms: Sequence[Transform]) -> list[Node]:
+    """All transforms, those inside of one after it."""
+    nodes: list[Node] = []
+
+    def add(transform: Transform, chosen: tuple[tuple[int, Chooser, int], ...]) -> None:
+        place = len(nodes)
+        nodes.append(Node(transform, chosen))
+        for branch, child in enumerate(inside(transform)):
+            assert isinstance(transform, Chooser)
+            add(child, (*chosen, (place, transform, branch)))
+
+    for transform in transforms:
+        add(transform, ())
+    return nodes

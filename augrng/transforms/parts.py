@@ -1,8 +1,13 @@
 """What transforms do to pixels: the parts that a recipe's stages are made of.
 
-  Map     reads the source at other positions; a run of them is one map, and the source is sampled once
-  Table   one level for another, by channel; a run of them is one table
-  Pixels  whatever else: each stands alone
+  Map         reads the source at other positions; a run of them is one map, and the source is sampled once
+  Table       one level for another, by channel; a run of them is one table
+  Pixels      whatever else: each stands alone
+  Projective  of these, what reads at other positions too
+  Mixture     a mean of what several chains of parts make
+
+Maps and projective parts move the targets of an example (masks, boxes, keypoints) as they move its pixels;
+the others leave them alone.
 
 A transform has one part or several (`Transform.parts`); a part is told what was drawn for its transform.
 """
@@ -13,6 +18,8 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 from augrng.color.levels import Levels, Seen
+from augrng.geometry import projective
+from augrng.geometry.sampling import Sampling
 
 Params = Mapping[str, tf.Tensor]
 
@@ -101,6 +108,23 @@ class Pixels(Part):
     def change(self, images: tf.Tensor, params: Params) -> tf.Tensor:
         """Images [B, H, W, C] of the same shape and dtype; of those that are idle nothing is seen."""
         raise NotImplementedError
+
+
+class Projective(Pixels):
+    """Positions, by maps that are not affine: each is sampled by itself, and moves what is in the picture."""
+
+    def how(self) -> Sampling:
+        """How it reads its source."""
+        raise NotImplementedError
+
+    def maps(self, params: Params, size: tf.Tensor) -> tf.Tensor:
+        """int64[B, 3, 3], for images of sizes int64[B, 2]; see `projective`."""
+        raise NotImplementedError
+
+    def change(self, images: tf.Tensor, params: Params) -> tf.Tensor:
+        shape = tf.shape(images, tf.int64)
+        size = tf.broadcast_to(shape[1:3], tf.stack([shape[0], 2]))
+        return projective.warp(images, self.maps(params, size), self.how())
 
 
 class Mixture(Part):

@@ -10,13 +10,13 @@ from augrng.geometry import projective
 from augrng.geometry.sampling import Sampling
 from augrng.random import draws
 from augrng.transforms.base import Transform, check_number, check_probability
-from augrng.transforms.parts import Params, Pixels
+from augrng.transforms.parts import Params, Projective
 
 _CORNERS = ("top_left", "top_right", "bottom_right", "bottom_left")
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class RandomPerspective(Pixels, Transform):
+class RandomPerspective(Projective, Transform):
     """Moves the four corners inwards, with probability `p`; torchvision's transform.
 
     Each corner moves by whole pixels, uniform in 0 to floor(distortion_scale * floor(side / 2)) along each
@@ -51,9 +51,9 @@ class RandomPerspective(Pixels, Transform):
         check_probability(self, self.p)
         if isinstance(self.fill_value, list):
             object.__setattr__(self, "fill_value", tuple(self.fill_value))
-        self._sampling()
+        self.how()
 
-    def _sampling(self) -> Sampling:
+    def how(self) -> Sampling:
         return Sampling(self.interpolation, self.fill_mode, self.fill_value)
 
     def accepts(self, height: Any, width: Any) -> Any:
@@ -72,9 +72,7 @@ class RandomPerspective(Pixels, Transform):
     def idle(self, params: Params) -> tf.Tensor | None:
         return ~params["applied"]
 
-    def change(self, images: tf.Tensor, params: Params) -> tf.Tensor:
-        shape = tf.shape(images, tf.int64)
-        size = tf.broadcast_to(shape[1:3], tf.stack([shape[0], 2]))
+    def maps(self, params: Params, size: tf.Tensor) -> tf.Tensor:
         last = {"x": size[:, 1] - 1, "y": size[:, 0] - 1}
         corners = []
         for corner in _CORNERS:
@@ -82,8 +80,7 @@ class RandomPerspective(Pixels, Transform):
             x = last["x"] - moved["x"] if "right" in corner else moved["x"]
             y = last["y"] - moved["y"] if "bottom" in corner else moved["y"]
             corners.append(tf.stack([x, y], -1))
-        maps = projective.from_corners(size, tf.stack(corners, 1))
-        return projective.warp(images, maps, self._sampling())
+        return projective.from_corners(size, tf.stack(corners, 1))
 
     def describe(self, params: Mapping[str, Any]) -> str:
         if not params["applied"]:

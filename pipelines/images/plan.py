@@ -40,6 +40,7 @@ class Plan(NamedTuple):
       refusal: int32[N], which rule is broken, or the number of rules.
       head: int32[N, 8], the first bytes.
       rest: what was drawn for the stages after the map, [N] each.
+      whole: int64[N, 2, 3], the map to positions in the upright picture, for what is known about it.
     """
 
     map: tf.Tensor
@@ -55,6 +56,7 @@ class Plan(NamedTuple):
     refusal: tf.Tensor
     head: tf.Tensor
     rest: tuple[Params, ...]
+    whole: tf.Tensor
 
 
 def rules(aug: ar.Compose, max_pixels: int) -> list[str]:
@@ -93,7 +95,7 @@ def plan(
     maps, rest = program.plan(ids, epochs, size)
     reduced = program.antialias is True and program.first_size is not None
     levels = reduce.levels(maps, size) if reduced else tf.zeros_like(size)
-    maps, borders = reduce.scale(maps, levels), reduce.borders(size, levels)
+    whole, maps, borders = maps, reduce.scale(maps, levels), reduce.borders(size, levels)
     in_parts = tf.equal(facts[:, 3], 1) & tf.equal(known.format, JPEG) & (program.first_size is not None)
     first, last = _cells(program, maps, reduce.cells(size, levels))
     window = _window(first, last, levels, size, known.orientation)
@@ -112,6 +114,7 @@ def plan(
         refusal=tf.cast(refusal, tf.int32),
         head=head[:, :8],
         rest=rest,
+        whole=whole,
     )
 
 

@@ -80,7 +80,7 @@ class Reader:
         Raises:
           InvalidArgumentError: if the image cannot be decoded or is refused by a transform.
         """
-        plans = self._plans_of_one(contents, id_, epoch, most)
+        plans = self.plans_of_one(contents, id_, epoch, most)
         return each(self.pixels, contents[None], plans)[0]
 
     def facts(self, contents: tf.Tensor) -> tf.Tensor:
@@ -96,9 +96,10 @@ class Reader:
 
     def plan_one(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor, *, most: int = 1) -> Plan:
         """The plan of one image, without the dimension N."""
-        return tf.nest.map_structure(lambda part: part[0], self._plans_of_one(contents, id_, epoch, most))
+        return tf.nest.map_structure(lambda part: part[0], self.plans_of_one(contents, id_, epoch, most))
 
-    def _plans_of_one(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor, most: int) -> Plan:
+    def plans_of_one(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor, most: int) -> Plan:
+        """The plan of one image as that of a batch of one."""
         facts = self.facts(contents)
         return self.plan(contents[None], facts[None], id_[None], epoch[None], most=most)
 

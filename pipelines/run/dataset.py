@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 import augrng as ar
+from augrng.chain import Work
 from augrng.output import Output
 from pipelines.images.decode import MAX_PIXELS
 from pipelines.images.read import Reader
@@ -16,7 +17,9 @@ from pipelines.images.rows import each
 from pipelines.run.arguments import check_sizes, checked, warn_of_nothing
 from pipelines.run.cause import cause_of
 from pipelines.run.device import OnDevice, as_rows, of_pixels, of_rows, padded_rows
-from pipelines.run.guard import OnError, Work, guarded
+from pipelines.run.guard import OnError, guarded
+from pipelines.run.guard import Work as Task
+from pipelines.run.moved import moved, moved_one, moved_pixels
 from pipelines.run.order import Order, ordered, substitutes
 from pipelines.sources.source import Record, Source
 
@@ -94,7 +97,9 @@ def make_dataset(
 
     Returns:
       A dataset of dicts: "image" [B, height, width, C], "id" int64[B], "epoch" int64[B] and the source's
-      further features, ragged where they vary in length; B = batch_size / hosts.
+      further features, ragged where they vary in length; B = batch_size / hosts. The recipe's targets among
+      them are moved with the image: boxes ragged too, unless they say `max_boxes`; of an encoded mask the
+      grey pixels [B, height, width, 1].
       With `device` an iterable of the same; see `pipelines.run.device.OnDevice`.
 
     Raises:
@@ -145,6 +150,9 @@ def make_dataset(
     elif not device:
         batches = batches.map(functools.partial(_augmented, aug), num_parallel_calls)
     elif image.shape.is_fully_defined():
+        batches = batches.map(
+            lambda batch: moved_pixels(aug, batch, lambda: batch["image"]), num_parallel_calls
+        )
         on_device = of_pixels(aug, output)
     else:
         raise ValueError(
@@ -180,13 +188,17 @@ def _options() -> tf.data.Options:
 def _augmented(aug: ar.Compose, batch: Record) -> Record:
     """A batch of pixels, augmented: of one size by one program, of several one by one."""
     image, ids, epochs = batch["image"], batch["id"], batch["epoch"]
-    if not isinstance(image, tf.RaggedTensor) and not aug.program.chooses:
-        return {**batch, "image": aug(image, ids, epochs)}
 
     def one(image: tf.RaggedTensor | tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
         return aug(image.to_tensor() if isinstance(image, tf.RaggedTensor) else image, id_, epoch)
 
-    return {**batch, "image": each(one, image, ids, epochs)}
+    def read() -> tf.Tensor:
+        known = tf.identity(ids)  # comes after what `moved_pixels` wants first
+        if not isinstance(image, tf.RaggedTensor) and not aug.program.chooses:
+            return aug(image, known, epochs)
+        return each(one, image, known, epochs)
+
+    return moved_pixels(aug, batch, read)
 
 
 def _of_size(rows: int, batch: Record) -> Record:
@@ -196,10 +208,10 @@ def _of_size(rows: int, batch: Record) -> Record:
         ragged = isinstance(part, tf.RaggedTensor)
         return part if ragged else tf.ensure_shape(part, [rows, *part.shape[1:]])
 
-    return {name: sized(part) for name, part in batch.items()}
+    return tf.nest.map_structure(sized, batch)
 
 
-def _reading(source: Source, reader: Reader, rows: int) -> Work:
+def _reading(source: Source, reader: Reader, rows: int) -> Task:
     """What reads and augments a batch of at most so many records, and what does it for one."""
 
     def load(record: Record) -> dict[str, tf.Tensor]:
@@ -215,23 +227,32 @@ def _reading(source: Source, reader: Reader, rows: int) -> Work:
         batch = {**batch, **added}
         contents = batch["image"]
         plans = reader.plan(contents, facts, batch["id"], batch["epoch"], most=rows)
-        return {**batch, "image": each(reader.pixels, contents, plans)}
+        work = Work(plans.whole, plans.rest)
+        read = lambda: each(reader.pixels, tf.identity(contents), plans)  # noqa: E731
+        return moved(reader.aug, batch, work, plans.size, read)
 
     def alone(record: Record) -> Record:
         record = {**record, **load(record)}
-        image = reader(record["image"], record["id"], record["epoch"], most=rows)
-        return {**record, "image": image}
+        contents = record["image"]
+        plans = reader.plans_of_one(contents, record["id"], record["epoch"], rows)
+        work = Work(plans.whole, plans.rest)
+        read = lambda: each(reader.pixels, tf.identity(contents)[None], plans)[0]  # noqa: E731
+        return moved_one(reader.aug, record, work, plans.size, read)
 
-    return Work(together, alone, cause_of(source, reader, rows))
+    return Task(together, alone, cause_of(source, reader, rows))
 
 
-def _decoding(source: Source, reader: Reader) -> Work:
+def _decoding(source: Source, reader: Reader) -> Task:
     """What reads one record as far as a device needs it; there is no such thing for a batch."""
 
     def alone(record: Record) -> Record:
         record = source.load(record)
         contents = record["image"]
-        plan = reader.plan_one(contents, record["id"], record["epoch"])
-        return {**record, **as_rows(*reader.decoded(contents, plan), plan.rest)}
+        plans = reader.plans_of_one(contents, record["id"], record["epoch"], 1)
+        plan = tf.nest.map_structure(lambda part: part[0], plans)
+        decoded = lambda: reader.decoded(tf.identity(contents), plan)  # noqa: E731
+        record = moved_one(reader.aug, record, Work(plans.whole, plans.rest), plans.size, decoded)
+        image, map_, borders = record["image"]
+        return {**record, **as_rows(image, map_, borders, plan.rest)}
 
-    return Work(None, alone, cause_of(source, reader, 1))
+    return Task(None, alone, cause_of(source, reader, 1))

@@ -13,6 +13,7 @@ from pipelines.sources.source import IMAGE_SUFFIXES, Record, Source
 def from_folder(
     folder: str | Path,
     *,
+    masks: str | Path | None = None,
     class_names: Sequence[str] | None = None,
     suffixes: Sequence[str] = IMAGE_SUFFIXES,
 ) -> Source:
@@ -24,6 +25,8 @@ def from_folder(
 
     Args:
       folder: of the images; subfolders are walked, "~" is the user's home.
+      masks: a folder with a mask for each image, under the same path but for the suffix ("a/1.jpg" and
+        "a/1.png"). A record then has "mask", the file's bytes.
       class_names: of the labels, in their order: another source's, so that a label means the same in both.
         By default the names of all subfolders, sorted, whether they hold images or not.
       suffixes: of the files to take, in lower case.
@@ -33,7 +36,8 @@ def from_folder(
       PermissionError: if a folder cannot be read.
       TypeError: if `class_names` are no strings.
       ValueError: if it holds no image, some images lie in subfolders and some do not, or `class_names` lack
-        the class of an image; for a name that is not UTF-8, or a file that is no regular file.
+        the class of an image; if an image has no mask, or several; for a name that is not UTF-8, or a file
+        that is no regular file.
     """
     root = Path(folder).expanduser()
     if not root.is_dir():
@@ -51,15 +55,37 @@ def from_folder(
     if classes:
         places = {name: place for place, name in enumerate(classes)}
         columns["label"] = tf.constant([places[top] for top in tops], tf.int64)
+    if masks is not None:
+        columns["mask"] = tf.constant(_masks(Path(masks).expanduser(), paths))
     prefix = f"{root}/"
 
     def records(indices: tf.Tensor) -> Record:
         return {name: tf.gather(column, indices) for name, column in columns.items()}
 
     def load(record: Record) -> Record:
-        return {**record, "image": tf.io.read_file(prefix + record["path"])}
+        read = {"mask": tf.io.read_file(record["mask"])} if masks is not None else {}
+        return {**record, **read, "image": tf.io.read_file(prefix + record["path"])}
 
     return Source(f"folder {root}", len(paths), records=records, load=load, class_names=classes)
+
+
+def _masks(root: Path, paths: Sequence[str]) -> list[str]:
+    """The file of each image's mask."""
+    if not root.is_dir():
+        raise FileNotFoundError(f"masks: must be a folder that exists, got {root}")
+    there: dict[str, list[str]] = {}
+    for path in listed(str(root), IMAGE_SUFFIXES)[0]:
+        there.setdefault(path.rpartition(".")[0], []).append(path)
+    found = []
+    for path in paths:
+        of_path = there.get(path.rpartition(".")[0], [])
+        if len(of_path) != 1:
+            raise ValueError(
+                f"masks: must hold one mask for each image, under the same path but for the suffix; for "
+                f"{path} there are {of_path or 'none'} below {root}"
+            )
+        found.append(f"{root}/{of_path[0]}")
+    return found
 
 
 def _classes(

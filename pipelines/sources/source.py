@@ -151,7 +151,7 @@ def ragged_features(record: Record) -> Record:
             return feature.values
         return tf.RaggedTensor.from_sparse(feature)
 
-    return {name: converted(feature) for name, feature in record.items()}
+    return tf.nest.map_structure(converted, record)
 
 
 def duplicate_ids(source: Source) -> dict[int, int]:

@@ -1,0 +1,104 @@
+"""The targets of a recipe: which features of an example move, and the moving of all of them together."""
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from augrng.render import compiled
+from augrng.targets.base import Example, Target, has, names_in, require
+from augrng.targets.boxes import Boxes
+from augrng.targets.keypoints import Keypoints
+from augrng.targets.mask import Mask
+from augrng.targets.moving import Moves
+
+BY_NAME: dict[str, type[Target]] = {target.__name__: target for target in (Mask, Boxes, Keypoints)}
+_RESERVED = ("image", "id", "epoch")
+
+
+def checked(targets: Any) -> dict[str, Target] | None:
+    """Targets by name, as they are declared; None if it is left to the examples.
+
+    Raises:
+      TypeError: if it is no dict of targets by name.
+      ValueError: if a name is that of the image, or is empty.
+    """
+    if targets is None:
+        return None
+    if not isinstance(targets, Mapping):
+        raise TypeError(f'targets: must be a dict such as {{"mask": Mask()}}, got {targets!r}')
+    for name, target in targets.items():
+        if not isinstance(name, str) or not name or name in _RESERVED:
+            raise ValueError(f"targets: names must be strings, and none of {_RESERVED}, got {name!r}")
+        if not isinstance(target, tuple(BY_NAME.values())):
+            kinds = ", ".join(f"augrng.{kind}" for kind in BY_NAME)
+            raise TypeError(f"targets[{name!r}]: must be one of {kinds}, got {target!r}")
+    return dict(targets)
+
+
+def inferred(names: Iterable[str]) -> dict[str, Target]:
+    """The targets of examples for which none are declared: those with plain names."""
+    names = set(names)
+    labels = ("labels",) if "labels" in names else ()
+    plain = {"mask": Mask(), "boxes": Boxes("xyxy", labels=labels), "keypoints": Keypoints("xy")}
+    return {name: target for name, target in plain.items() if name in names}
+
+
+def move(
+    example: Example,
+    targets: Mapping[str, Target],
+    legs: Callable[[Any, tf.Tensor], Any],
+    work: Any,
+    before: tf.Tensor,
+    ids: tf.Tensor | None,
+    *,
+    single: bool,
+) -> Example:
+    """An example, or a batch, with all its targets moved as its images are.
+
+    Args:
+      example: with the targets.
+      targets: by name.
+      legs: of a chain; see `Chain.legs`.
+      work: what is done to the images, [B].
+      before: int64[B, 2], the sizes of the images.
+      ids: int64[B], for errors; None if nobody knows them.
+      single: whether it is one example, without the dimension B.
+
+    Raises:
+      ValueError: if a target is not there, or breaks a rule of its own; see `Mask`, `Boxes`, `Keypoints`.
+    """
+    order = {Mask: 0, Keypoints: 1, Boxes: 2}  # with boxes go keypoints that belong to them, moved
+    for name, target in sorted(targets.items(), key=lambda item: order[type(item[1])]):
+        if not has(example, name):
+            raise ValueError(f"targets: {name!r} must be in the example, got {names_in(example)}")
+        if isinstance(target, Mask):
+            example = target.move(example, name, Moves(legs(work, before), before), ids, single)
+            continue
+        assert isinstance(target, (Boxes, Keypoints))
+        given = target.take(example, name, single)
+        made, passed = _program(target, legs)(given, work, before)
+        key = next(iter(made))
+        made = {**made, key: require(passed, target.rules(name), made[key], ids)}
+        example = target.give(example, name, made, single)
+    return example
+
+
+def passed(
+    example: Example, name: str, target: Target, legs: Callable[[Any, tf.Tensor], Any], work: Any, before: Any
+) -> tuple[tf.Tensor, list[str]]:
+    """Which rules of boxes or keypoints one example keeps, bool[rules, 1], and the rules; see `move`."""
+    assert isinstance(target, (Boxes, Keypoints))
+    given = target.take(example, name, single=True)
+    return _program(target, legs)(given, work, before)[1], target.rules(name)
+
+
+@functools.lru_cache(maxsize=256)
+def _program(target: Boxes | Keypoints, legs: Callable[[Any, tf.Tensor], Any]) -> Callable:
+    """`core` of a target as one program, which serves all recipes of a chain."""
+
+    def run(given: Any, work: Any, before: tf.Tensor) -> Any:
+        return target.core(given, Moves(legs(work, before), before))
+
+    return compiled(run)

@@ -1,0 +1,157 @@
+"""Targets through make_dataset: what a call gives for the decoded example, and the same images."""
+
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+import augrng as ar
+import pipelines as pl
+
+COUNT = 7
+TARGETS = {
+    "mask": ar.Mask(255),
+    "objects/bbox": ar.Boxes("rel_yxyx", labels="objects/label", min_size=1),
+    "points": ar.Keypoints("xyv", pairs=[(0, 1)]),
+}
+
+
+def encoded(pixels, format):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format, quality=90)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def examples():
+    """Photographs of several sizes with a mask, boxes, labels and points, decoded."""
+    rng, made = np.random.default_rng(4), []
+    for number in range(COUNT):
+        height, width = 60 + 9 * number, 100 - 7 * number
+        smooth = rng.integers(0, 256, (6, 6, 3), np.uint8)
+        image = np.asarray(Image.fromarray(smooth).resize((width, height), Image.Resampling.BICUBIC))
+        corners = np.sort(rng.uniform(0, 1, (number % 3, 2, 2)), 1).astype(np.float32)
+        made.append({
+            "image": encoded(image, "jpeg"), "mask": encoded(rng.integers(0, 9, (height, width), np.uint8), "png"),
+            "objects": {"bbox": corners.reshape(-1, 4), "label": rng.integers(0, 9, number % 3)},
+            "points": np.float32([[10, 20, 2], [height / 2, 30, 1]]), "name": f"n{number}", "id": number * 31,
+        })  # fmt: skip
+    return made
+
+
+def source_of(examples):
+    spec = {
+        "image": tf.TensorSpec([], tf.string), "mask": tf.TensorSpec([], tf.string),
+        "objects": {"bbox": tf.TensorSpec([None, 4], tf.float32), "label": tf.TensorSpec([None], tf.int64)},
+        "points": tf.TensorSpec([2, 3], tf.float32), "name": tf.TensorSpec([], tf.string), "id": tf.TensorSpec([], tf.int64),
+    }  # fmt: skip
+    return pl.from_dataset(tf.data.Dataset.from_generator(lambda: iter(examples), output_signature=spec))
+
+
+def by_id(batches):
+    found = {}
+    for batch in batches:
+        for row, id_ in enumerate(batch["id"].numpy()):
+            found[int(id_)] = tf.nest.map_structure(lambda part, row=row: np.asarray(part[row]), batch)
+    return found
+
+
+def recipe(targets=TARGETS):
+    transforms = [
+        ar.RandomResizedCrop(40, 48),
+        ar.RandomFlip(),
+        ar.RandomRotation(20),
+        ar.RandomBrightness(0.1),
+    ]
+    return ar.Compose(transforms, seed=3, targets=targets)
+
+
+def test_encoded_images_and_masks(examples):
+    aug = recipe()
+    got = by_id(pl.make_dataset(source_of(examples), aug, batch_size=3, epochs=2, seed=1))
+    full = by_id(pl.make_dataset(source_of(examples), aug, batch_size=4, epochs=2, seed=1, decode="full"))
+    bare = by_id(pl.make_dataset(source_of(examples), recipe({}), batch_size=3, epochs=2, seed=1))
+    assert set(got) == {example["id"] for example in examples}
+    for example in examples:
+        decoded = {
+            **example, "image": tf.io.decode_jpeg(example["image"]), "mask": tf.io.decode_png(example["mask"])
+        }  # fmt: skip
+        row = got[example["id"]]
+        expected = aug(decoded, example["id"], 1)
+        assert np.array_equal(row["image"], bare[example["id"]]["image"])
+        for name in ("mask", "points"):
+            np.testing.assert_array_equal(row[name], expected[name])
+            np.testing.assert_array_equal(full[example["id"]][name], row[name])
+        for name in ("bbox", "label"):
+            np.testing.assert_array_equal(row["objects"][name], expected["objects"][name])
+        assert row["name"] == example["name"].encode()
+
+
+def test_pixels_padding_and_devices(examples, rng):
+    images = rng.integers(0, 256, (6, 40, 50, 3), np.uint8)
+    features = {
+        "mask": rng.integers(0, 5, (6, 40, 50), np.uint8),
+        "boxes": np.float32([[[5, 5, 20, 30], [0, 0, 50, 40]]] * 6), "labels": np.arange(12).reshape(6, 2),
+    }  # fmt: skip
+    source = pl.from_arrays(images, features=features)
+    targets = {"mask": ar.Mask(), "boxes": ar.Boxes("xyxy", "labels", max_boxes=3)}
+    aug = ar.Compose([ar.RandomCrop(30, 36), ar.RandomFlip()], seed=3, targets=targets)
+    whole = aug({"image": images, **features}, np.arange(6), 0)
+    for options in ({}, {"device": "CPU:0"}):
+        dataset = pl.make_dataset(source, aug, batch_size=3, drop_remainder=True, seed=2, **options)
+        rows = by_id(dataset)
+        for id_ in range(6):
+            for name in whole:
+                np.testing.assert_array_equal(rows[id_][name], whole[name][id_])
+    spec = pl.make_dataset(source, aug, batch_size=3, drop_remainder=True).element_spec
+    assert spec["boxes"].shape == (3, 3, 4)
+    assert spec["boxes_valid"].shape == (3, 3)
+    rows = by_id(pl.make_dataset(source_of(examples), recipe(), batch_size=3, device="CPU:0"))
+    host = by_id(pl.make_dataset(source_of(examples), recipe(), batch_size=3))
+    for id_, row in rows.items():
+        tf.nest.map_structure(np.testing.assert_array_equal, row, host[id_])
+
+
+def test_errors_of_targets(examples, tmp_path):
+    broken = [{**example, "objects": dict(example["objects"])} for example in examples]
+    broken[2]["objects"]["bbox"] = np.float32([[0.5, 0.5, 0.2, 0.9]] * 2)
+    broken[4]["mask"] = examples[5]["mask"]
+    broken[5]["image"] = examples[5]["image"][:200]
+    skipped = tmp_path / "skipped.tsv"
+    rows = by_id(
+        pl.make_dataset(
+            source_of(broken), recipe(), batch_size=3, shuffle=False, on_error="skip", skipped=skipped
+        )
+    )
+    assert sorted(rows) == [0, 31, 93, 186]
+    causes = {int(line.split("\t")[0]): line.split("\t")[2] for line in skipped.read_text().splitlines()}
+    assert "objects/bbox: a box must end at or after its start" in causes[62]
+    assert "its mask cannot be decoded, or has not the size" in causes[124]
+    assert "JPEG" in causes[155]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="id 62 .*must end at or after its start"):
+        list(pl.make_dataset(source_of(broken), recipe(), batch_size=3, shuffle=False))
+    with pytest.raises(ValueError, match="'m' must be in the example, got .*objects/bbox"):
+        pl.make_dataset(source_of(examples), recipe({"m": ar.Mask()}), batch_size=3)
+
+
+def test_folders_with_masks(examples, tmp_path):
+    for number, example in enumerate(examples[:4]):
+        for folder, name, suffix in (("images", "image", "jpg"), ("masks", "mask", "png")):
+            path = tmp_path / folder / "ab"[number % 2] / f"{number}.{suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(example[name])
+    source = pl.from_folder(tmp_path / "images", masks=tmp_path / "masks")
+    aug = ar.Compose([ar.RandomCrop(40, 40), ar.RandomRotation(20)], seed=3)
+    rows = by_id(pl.make_dataset(source, aug, batch_size=2))
+    for number, example in enumerate(examples[:4]):
+        id_ = int(ar.string_ids(f"{'ab'[number % 2]}/{number}.jpg"))
+        decoded = {"image": tf.io.decode_jpeg(example["image"]), "mask": tf.io.decode_png(example["mask"])}
+        expected = aug(decoded, id_, 0)
+        np.testing.assert_array_equal(rows[id_]["mask"], expected["mask"])
+    (tmp_path / "masks" / "a" / "2.png").rename(tmp_path / "masks" / "a" / "3.png")
+    with pytest.raises(ValueError, match="masks: must hold one mask for each image.*a/2.jpg there are none"):
+        pl.from_folder(tmp_path / "images", masks=tmp_path / "masks")
+    with pytest.raises(FileNotFoundError, match="masks: must be a folder"):
+        pl.from_folder(tmp_path / "images", masks=tmp_path / "no")
