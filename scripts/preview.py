@@ -7,9 +7,11 @@ some could not be read (they are named), 2 if there was nothing to show or an ar
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -18,9 +20,10 @@ from PIL import Image
 from tqdm import tqdm
 
 import augrng as ar
+from augrng.targets.base import has
 from pipelines.show.gallery import gallery
 from pipelines.show.pictures import UnreadableImageError, read_image
-from pipelines.show.sheets import Row, animation, contact_sheet
+from pipelines.show.sheets import Row, animation, augmented, contact_sheet
 from pipelines.sources.digits import photo_paths
 from pipelines.sources.listing import listed
 from pipelines.sources.source import IMAGE_SUFFIXES
@@ -46,6 +49,13 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, default=Path("preview.png"), help="default preview.png")
     parser.add_argument("--gif", type=Path, help="also write an animation, one frame an epoch")
+    parser.add_argument(
+        "--masks", type=Path, metavar="FOLDER", help="with a mask for each image, drawn over it"
+    )
+    parser.add_argument(
+        "--targets", type=Path, metavar="FILE",
+        help='JSON of boxes, labels, keypoints by image: {"a/1.jpg": {"boxes": [[x1, y1, x2, y2]]}}',
+    )  # fmt: skip
     parser.add_argument("--limit", type=positive, default=12, help="how many images at most (default 12)")
     parser.add_argument(
         "--resize", type=int, metavar="SIDE",
@@ -79,7 +89,14 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(str(error))
     if len(files) > args.limit:
         print(f"showing {args.limit} of {len(files)} images; --limit shows more", file=sys.stderr)
-    rows, unread = read_rows(files[: args.limit], aug, side)
+    if side and (args.masks or args.targets):
+        side = 0
+        print("images stay as large as their targets say", file=sys.stderr)
+    try:
+        known = json.loads(args.targets.read_text()) if args.targets else {}
+    except (OSError, ValueError) as error:
+        parser.error(f"--targets {args.targets}: {error}")
+    rows, unread = read_rows(files[: args.limit], aug, side, args.masks, known)
     if not rows:
         print("preview: no image to show", file=sys.stderr)
         return 2
@@ -111,18 +128,40 @@ def image_files(path: Path) -> Iterator[tuple[Path, str]]:
         yield path, path.name
 
 
-def read_rows(files: list[tuple[Path, str]], aug: ar.Compose, side: int) -> tuple[list[Row], int]:
-    """A row for each image that can be shown, and how many can not."""
+def read_rows(
+    files: list[tuple[Path, str]], aug: ar.Compose, side: int, masks: Path | None, known: dict[str, Any]
+) -> tuple[list[Row], int]:
+    """A row for each image that can be shown, with what is known of it, and how many can not be."""
     rows = []
     for path, name in tqdm(files, desc="reading", unit=" images", leave=False):
         try:
             image = np.asarray(read_image(path, shorter_side=side))
             id_ = int(ar.string_ids(name))
-            aug.sample(id_, 0, image.shape[:2])
-            rows.append(Row(name, image, id_, aug))
+            further = {key: as_array(key, value) for key, value in known.get(name, {}).items()}
+            if masks is not None:
+                further["mask"] = read_mask(masks, name)
+            declared = {key: target for key, target in (aug.targets or {}).items() if has(further, key)}
+            mine = aug if aug.targets is None else aug.with_targets(declared)
+            augmented(Row(name, image, id_, mine, further), 0)
+            rows.append(Row(name, image, id_, mine, further))
         except (UnreadableImageError, ValueError) as error:
             tqdm.write(f"preview: skipped {path}: {error}", file=sys.stderr)
     return rows, len(files) - len(rows)
+
+
+def read_mask(folder: Path, name: str) -> np.ndarray:
+    """The mask of an image: the file of its name but for the suffix, as grey values."""
+    found = sorted(path for path in folder.glob(f"{Path(name).with_suffix('')}.*") if path.suffix in SUFFIXES)
+    if len(found) != 1:
+        raise UnreadableImageError(f"it must have one mask below {folder}, there are {len(found)}")
+    with Image.open(found[0]) as opened:
+        return np.asarray(opened.convert("L"))[..., None]
+
+
+def as_array(name: str, value: Any) -> np.ndarray:
+    """A list of JSON; numbers as floats, but for labels."""
+    array = np.asarray(value)
+    return array if "label" in name or array.dtype.kind not in "iuf" else array.astype(np.float32)
 
 
 def positive(text: str) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from augrng.render import compiled
-from augrng.targets.base import Example, Target, has, names_in, require
+from augrng.targets.base import Example, Target, found, has, names_in, require
 from augrng.targets.boxes import Boxes
 from augrng.targets.keypoints import Keypoints
 from augrng.targets.mask import Mask
@@ -69,20 +69,36 @@ def move(
     Raises:
       ValueError: if a target is not there, or breaks a rule of its own; see `Mask`, `Boxes`, `Keypoints`.
     """
-    order = {Mask: 0, Keypoints: 1, Boxes: 2}  # with boxes go keypoints that belong to them, moved
+    order = {Keypoints: 0, Boxes: 1, Mask: 2}  # with boxes go keypoints that belong to them, moved
+    done: list[tf.Tensor] = []
     for name, target in sorted(targets.items(), key=lambda item: order[type(item[1])]):
         if not has(example, name):
             raise ValueError(f"targets: {name!r} must be in the example, got {names_in(example)}")
-        if isinstance(target, Mask):
-            example = target.move(example, name, Moves(legs(work, before), before), ids, single)
-            continue
-        assert isinstance(target, (Boxes, Keypoints))
-        given = target.take(example, name, single)
-        made, passed = _program(target, legs)(given, work, before)
-        key = next(iter(made))
-        made = {**made, key: require(passed, target.rules(name), made[key], ids)}
-        example = target.give(example, name, made, single)
+        # One after the other: of two that run when one is refused TensorFlow may say that one was cancelled.
+        with tf.control_dependencies(done):
+            example = _moved(example, name, target, legs, work, before, ids, single)
+        done = tf.nest.flatten(found(example, name), expand_composites=True)
     return example
+
+
+def _moved(
+    example: Example,
+    name: str,
+    target: Target,
+    legs: Callable[[Any, tf.Tensor], Any],
+    work: Any,
+    before: tf.Tensor,
+    ids: tf.Tensor | None,
+    single: bool,
+) -> Example:
+    """The example with one target moved."""
+    if isinstance(target, Mask):
+        return target.move(example, name, Moves(legs(work, before), before), ids, single)
+    assert isinstance(target, (Boxes, Keypoints))
+    made, passed = _program(target, legs)(target.take(example, name, single), work, before)
+    key = next(iter(made))
+    made = {**made, key: require(passed, target.rules(name), made[key], ids)}
+    return target.give(example, name, made, single)
 
 
 def passed(

@@ -59,10 +59,13 @@ def moved_one(
 ) -> Record:
     """`moved` for a record; `work` and `sizes` are [1]."""
     targets = targets_of(aug, record)
-    for name, target in targets.items():
-        if isinstance(target, ar.Mask):
-            record = put(record, name, _decoded(found(record, name)))
-    record = aug.program.move(record, targets, work, sizes, record["id"][None], single=True)
+    points = {name: target for name, target in targets.items() if not isinstance(target, ar.Mask)}
+    record = aug.program.move(record, points, work, sizes, record["id"][None], single=True)
+    with tf.control_dependencies(_tensors(record, points)):
+        masks = {name: target for name, target in targets.items() if name not in points}
+        for name in masks:
+            record = put(record, name, _decoded(tf.identity(found(record, name))))
+    record = aug.program.move(record, masks, work, sizes, record["id"][None], single=True)
     with tf.control_dependencies(_tensors(record, targets)):
         return {**record, "image": read()}
 
