@@ -10,5 +10,5 @@ from pipelines.sources.memory import from_idx as from_idx
 from pipelines.sources.source import Source as Source
 from pipelines.sources.source import duplicate_ids as duplicate_ids
 from pipelines.sources.source import from_dataset as from_dataset
-from pipelines.sources.source import from_tfrecords as from_tfrecords
 from pipelines.sources.tfds import from_tfds as from_tfds
+from pipelines.sources.tfrecord import from_tfrecords as from_tfrecords

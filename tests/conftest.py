@@ -39,6 +39,12 @@ def pytest_collection_finish():
     gc.set_threshold(20_000, 20, 50)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def caches_of_its_own(tmp_path_factory):
+    """What is cached for the user is not the user's."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("caches"))
+
+
 @pytest.fixture(autouse=True)
 def as_in_a_fresh_program():
     """Each test starts without a global seed and without op determinism, which `seed_everything` turns on."""

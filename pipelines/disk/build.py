@@ -2,6 +2,7 @@
 
     OUT/digits-train.tfrecord-00000-of-00004   tf.train.Example: image (PNG), id, epoch, label if there is one
     OUT/dataset_info.json, features.json       for tfds.builder_from_directory(OUT)
+    OUT/record_offsets.npz                     where the records of each shard begin, for random access
     OUT/manifest.json                          from what and with what it was made, counts, fingerprints
 
 Examples keep the source's order, the variants of one stand side by side, shard s of S holds the examples
@@ -83,7 +84,7 @@ class Plan:
 
 
 class Job:
-    """A plan whose source is open: its ids are read, so what cannot be read to its end is found at the start.
+    """A plan whose source is open and whose ids are known, so what has to be read for them can be.
 
     Raises:
       FileNotFoundError: if the source is not there.
@@ -153,7 +154,7 @@ class Job:
             yield Example(id_, int(label.sum()), pixels, tuple(pngs))
 
     def _dataset(self, start: int, png: bool) -> tf.data.Dataset:
-        numbered = self.source.from_record(start).enumerate(start)
+        numbered = self.source.numbered(start)
         make = functools.partial(self._make, png)
         return numbered.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 

@@ -15,6 +15,7 @@ import tensorflow_datasets as tfds
 
 import augrng as ar
 from pipelines.disk.build import BuildError, Example, Job, Json, cause, read_manifest
+from pipelines.sources.offsets import BESIDE, index_beside
 
 
 def build(
@@ -65,6 +66,8 @@ def build(
         if not manifest["records"]:
             raise BuildError(f"{job.source.name}: not one of its examples can be made")
         write_metadata(job, out, entries)
+        with whole(out / BESIDE) as part:
+            part.write_bytes(index_beside(out, job.files))
         write_json(manifest_path, manifest)
         progress_path.unlink()
         return manifest
@@ -123,6 +126,7 @@ def remove(out: Path, stem: str, state: Path | None) -> None:
         with contextlib.suppress(ValueError):  # it is damaged
             names += [Path(entry["file"]).name for entry in read_manifest(state)["shards"]]
         names += ["dataset_info.json", "features.json", "label.labels.txt", "manifest.json", "progress.json"]
+        names += [BESIDE]
     for name in names:
         (out / name).unlink(missing_ok=True)
 

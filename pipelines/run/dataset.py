@@ -1,5 +1,6 @@
 """make_dataset: a source, a recipe and an order, put together into batches."""
 
+import dataclasses
 import functools
 import os
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from pipelines.run.guard import OnError, guarded
 from pipelines.run.guard import Work as Task
 from pipelines.run.moved import moved, moved_one, moved_pixels
 from pipelines.run.order import Order, ordered, substitutes
-from pipelines.sources.source import Record, Source
+from pipelines.sources.source import Record, Source, ragged_features
 
 _SAME = Output()
 
@@ -54,8 +55,8 @@ def make_dataset(
     """Batches of augmented images, the same whatever the number of threads, hosts or restarts.
 
     The examples of a run are one sequence: epoch after epoch, cut into batches, so a batch may hold the end
-    of one epoch and the start of the next. With random access (`from_arrays`, `from_folder`) global batch t
-    is a pure function of t, and a resume at `start_step` costs what a start at 0 costs. A stream is read up
+    of one epoch and the start of the next. With random access (see the sources) global batch t is a pure
+    function of t, and a resume at `start_step` costs what a start at 0 costs. A stream is read up
     to there; save its iterator with `tf.train.Checkpoint(iterator=iter(dataset))` instead.
 
     Args:
@@ -78,7 +79,8 @@ def make_dataset(
         what the source says (a TFDS feature), else 3. Images that come as pixels keep theirs.
       dtype: of encoded images: "uint8" or "uint16". None is what the source says, else "uint8".
       max_pixels: encoded images whose header claims more are refused before memory is taken.
-      on_error: for encoded images that cannot be read, decoded, or are refused by the recipe. No other
+      on_error: for encoded images that cannot be read, decoded, or are refused by the recipe, and for records
+        of TFRecord files with random access that cannot be read. No other
         example moves in any case:
         "raise" stops, naming id, path and cause.
         "replace" puts another example in the place, with its own id: one of the source that is drawn from the
@@ -132,6 +134,10 @@ def make_dataset(
     check_sizes(source, aug, image)
     encoded = image.dtype == tf.string
     batches = ordered(source, order, pool=encoded and replaces)
+    if source.read is not None:
+        work = _reading(source)
+        batches = guarded(batches, work, failures, num_parallel_calls=num_parallel_calls)
+        failures = _read_too(failures, work.results)
     on_device = None
     if encoded and device and aug.program.first_size is None:
         raise ValueError(
@@ -143,7 +149,7 @@ def make_dataset(
             aug, partial=decode == "partial", channels=channels or source.channels or 3,
             dtype=dtype or source.dtype or "uint8", max_pixels=max_pixels,
         )  # fmt: skip
-        work = _decoding(source, reader) if device else _reading(source, reader, order.rows)
+        work = _decoding(source, reader) if device else _seeing(source, reader, order.rows)
         batches = guarded(batches, work, failures, num_parallel_calls=num_parallel_calls)
         if device:
             batches, on_device = batches.map(functools.partial(padded_rows, aug)), of_rows(aug, output)
@@ -211,7 +217,21 @@ def _of_size(rows: int, batch: Record) -> Record:
     return tf.nest.map_structure(sized, batch)
 
 
-def _reading(source: Source, reader: Reader, rows: int) -> Task:
+def _reading(source: Source) -> Task:
+    """What reads the records that a source gives the places of."""
+    assert source.cause is not None
+    return Task(None, None, source.cause, along=lambda places: source.completed(places).map(ragged_features))
+
+
+def _read_too(failures: OnError, read: Callable[[tf.data.Dataset], tf.data.Dataset]) -> OnError:
+    """The same where what is to be tried in the place of a broken record is to be read first."""
+    drawn = failures.substitutes
+    if drawn is None:
+        return failures
+    return dataclasses.replace(failures, substitutes=lambda batch, number: read(drawn(batch, number)))
+
+
+def _seeing(source: Source, reader: Reader, rows: int) -> Task:
     """What reads and augments a batch of at most so many records, and what does it for one."""
 
     def load(record: Record) -> dict[str, tf.Tensor]:

@@ -3,7 +3,7 @@
 TensorFlow's error of a failing map does not say which example it was, and `ignore_errors` leaves examples
 out without a word. So a batch is worked on as a whole, and if that fails, again one by one, and of what fails
 the cause is looked for. A batch stays a batch whatever fails in it, even if nothing is left. Errors of the
-records themselves (a corrupt TFRecord) are not touched, and always stop the run.
+records of a stream (a corrupt TFRecord) are not touched, and always stop the run.
 """
 
 import dataclasses
@@ -30,12 +30,22 @@ class Work:
       together: makes a batch of results of a batch of records, or fails if one record fails; None to go one
         by one always, which may make results of several shapes.
       alone: makes one record's result; the same for each as `together`.
-      cause: says of a record for which `alone` fails why, as a dataset of one string; never fails.
+      cause: says of a record for which `alone` fails why, as a dataset of one string; fails only where the
+        run is to stop whatever becomes of broken records.
+      along: makes a dataset of results of one of records, in place of `alone`.
     """
 
     together: Callable[[Any], Any] | None
-    alone: Callable[[Any], Any]
+    alone: Callable[[Any], Any] | None
     cause: Callable[[Any], tf.data.Dataset]
+    along: Callable[[tf.data.Dataset], tf.data.Dataset] | None = None
+
+    def results(self, records: tf.data.Dataset) -> tf.data.Dataset:
+        """The results of records, one by one."""
+        if self.along is not None:
+            return self.along(records)
+        assert self.alone is not None
+        return records.map(self.alone)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +104,7 @@ def _whole(records: Any, work: Work) -> tf.data.Dataset:
     if work.together is not None:
         return tf.data.Dataset.from_tensors(records).map(work.together)
     count = tf.size(records["id"], tf.int64)
-    results = tf.data.Dataset.range(count).map(lambda number: work.alone(row(records, number)))
+    results = work.results(tf.data.Dataset.range(count).map(lambda number: row(records, number)))
     return results.ragged_batch(tf.maximum(count, 1), drop_remainder=True)
 
 
@@ -103,17 +113,16 @@ def _one_by_one(batch: Any, records: Any, work: Work, on_error: OnError) -> tf.d
     count = tf.size(records["id"], tf.int64)
 
     def first(number: tf.Tensor) -> tf.data.Dataset:
-        def alone(number: tf.Tensor) -> _Tried:
-            return _Tried(number, tf.constant(True), "", work.alone(row(records, number)))
-
-        return tf.data.Dataset.from_tensors(number).map(alone).ignore_errors(log_warning=True)
+        results = work.results(tf.data.Dataset.from_tensors(row(records, number)))
+        good = results.map(lambda result: _Tried(number, tf.constant(True), "", result))
+        return good.ignore_errors(log_warning=True)
 
     def instead(number: tf.Tensor, why: tf.Tensor, spec: Any) -> tf.data.Dataset:
         nothing = tf.data.Dataset.from_tensors(_Tried(number, tf.constant(False), why, _empty(spec)))
         if on_error.substitutes is None:
             return nothing
         tried = on_error.substitutes(batch, number)
-        results = tried.map(lambda record: _Tried(number, tf.constant(True), why, work.alone(record)))
+        results = work.results(tried).map(lambda result: _Tried(number, tf.constant(True), why, result))
         return results.ignore_errors(log_warning=True).concatenate(nothing).take(1)
 
     def found(number: tf.Tensor) -> tf.data.Dataset:

@@ -9,18 +9,17 @@ shuffled and a run can start anywhere. A stream is read from front to back.
 
 import dataclasses
 import numbers
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 import augrng as ar
-from pipelines.sources.tfrecord import read_files
 
 Record = dict[str, tf.Tensor]
 DTYPES = ("uint8", "uint16")  # of decoded images
+_NUMBER = "number in the source"
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".dib", ".webp")
 
 
@@ -31,7 +30,13 @@ class Source:
     Args:
       name: what errors, manifests and progress bars call it.
       size: how many records there are, or None if that is not known.
-      records: for random access: a graph function from indices, int64[N], to a batch of N records.
+      records: for random access: a graph function from indices, int64[N], to a batch of N records; with
+        `read` to their places: what is known without reading, and an "id", the record's if that is known.
+      read: what makes records of places, in order, as a function of datasets. One that cannot be read fails
+        by name. It passes on what else it is given, and features may have any shape.
+      cause: says of a place why its record cannot be read, as a dataset of one string; fails itself with what
+        is to stop a run whatever becomes of broken records.
+      columns: gives a scalar feature of all records, [size], better than by `read`.
       stream: for a stream: a function that makes the dataset of records, in a fixed order.
       load: what completes a record and may fail, such as reading its file; run where errors are dealt with.
         It adds or replaces features, of known shapes, and drops none.
@@ -43,6 +48,9 @@ class Source:
     name: str
     size: int | None
     records: Callable[[tf.Tensor], Record] | None = None
+    read: Callable[[tf.data.Dataset], tf.data.Dataset] | None = None
+    cause: Callable[[Record], tf.data.Dataset] | None = None
+    columns: Callable[[str], np.ndarray] | None = None
     stream: Callable[[], tf.data.Dataset] | None = None
     load: Callable[[Record], Record] = lambda record: record
     class_names: tuple[str, ...] = ()
@@ -67,8 +75,9 @@ class Source:
         spec = records.element_spec.get(name)
         if spec is None or spec.shape.rank != 0:
             raise ValueError(f"{name}: must be a scalar in the records of {self.name}, got {spec}")
-        values = records.map(lambda record: record[name]).batch(4096)
-        return np.concatenate([np.zeros([0], spec.dtype.as_numpy_dtype), *values.as_numpy_iterator()])
+        if self.columns is not None:
+            return self.columns(name)
+        return values_of(records.map(lambda record: record[name]))
 
     def part(self, keep: Callable[[Any], Any]) -> "Source":
         """The records whose ids are wanted.
@@ -81,9 +90,12 @@ class Source:
             whole = self.from_record
             stream = lambda: whole(0).filter(lambda record: keep(record["id"]))  # noqa: E731
             return dataclasses.replace(self, size=len(kept), stream=stream)
-        records, places = self.records, tf.constant(kept, tf.int64)
+        records, columns, places = self.records, self.columns, tf.constant(kept, tf.int64)
         return dataclasses.replace(
-            self, size=len(kept), records=lambda indices: records(tf.gather(places, indices))
+            self,
+            size=len(kept),
+            records=lambda indices: records(tf.gather(places, indices)),
+            columns=None if columns is None else lambda name: columns(name)[kept],
         )
 
     def split(self, fraction: float, seed: int = 0) -> tuple["Source", "Source"]:
@@ -128,7 +140,10 @@ class Source:
             raise ValueError(f"count: must be at least 1, got {count}")
         size = None if self.size is None else min(int(count), self.size)
         if self.records is not None:
-            return dataclasses.replace(self, size=size)
+            columns = self.columns
+            return dataclasses.replace(
+                self, size=size, columns=None if columns is None else lambda name: columns(name)[:size]
+            )
         whole = self.from_record
         return dataclasses.replace(self, size=size, stream=lambda: whole(0).take(int(count)))
 
@@ -137,8 +152,30 @@ class Source:
         if self.records is None:
             assert self.stream is not None
             return self.stream().skip(start)
+        return self.completed(self.places(start))
+
+    def numbered(self, start: int) -> tf.data.Dataset:
+        """Numbers and records as of `from_record`; a record that cannot be read takes its number with it."""
+        if self.read is None:
+            return self.from_record(start).enumerate(start)
+        places = self.places(start).enumerate(start).map(lambda number, place: {**place, _NUMBER: number})
+        return self.read(places).map(lambda record: (record.pop(_NUMBER), record))
+
+    def places(self, start: int) -> tf.data.Dataset:
+        """With random access: what `records` gives from one record on, one by one."""
+        assert self.records is not None
         indices = tf.data.Dataset.range(start, self.size).batch(256)
         return indices.map(self.records, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
+
+    def completed(self, places: tf.data.Dataset) -> tf.data.Dataset:
+        """The records of places, where `records` gives places."""
+        return places if self.read is None else self.read(places)
+
+
+def values_of(values: tf.data.Dataset) -> np.ndarray:
+    """What a dataset of scalars holds, as one array."""
+    nothing = np.zeros([0], values.element_spec.dtype.as_numpy_dtype)
+    return np.concatenate([nothing, *values.batch(4096).as_numpy_iterator()])
 
 
 def ragged_features(record: Record) -> Record:
@@ -158,55 +195,6 @@ def duplicate_ids(source: Source) -> dict[int, int]:
     """The ids that stand for more than one record, and how many; reads the whole source."""
     ids, counts = np.unique(source.ids(), return_counts=True)
     return {int(id_): int(count) for id_, count in zip(ids, counts, strict=True) if count > 1}
-
-
-def from_tfrecords(
-    files: str | Path | Sequence[str | Path],
-    features: Mapping[str, Any],
-    *,
-    image: str = "image",
-    id: str | Callable[[Record], tf.Tensor] = "id",
-    compression: str = "",
-    size: int | None = None,
-) -> Source:
-    """TFRecord files of `tf.train.Example`, as a stream in the order of the sorted file names.
-
-    A record has "path" beside its features, unless one of them is called so: its file and its number there,
-    "data/part-1.tfrecord[17]". A corrupt file stops the run with its name.
-
-    Args:
-      files: a glob pattern, or a list of paths.
-      features: what to parse, as for `tf.io.parse_single_example`; a feature that is missing in a record
-        and has no default stops the run with its name.
-      image: the feature that holds the encoded image.
-      id: the feature that holds the id (int64, or strings to hash), or a function of the parsed record.
-      compression: "", "GZIP" or "ZLIB".
-      size: how many records there are, if known.
-
-    Raises:
-      FileNotFoundError: if no file matches.
-      ValueError: if `features` lacks the image or the id.
-    """
-    if isinstance(files, (str, Path)):
-        paths = sorted(tf.io.gfile.glob(str(files)))
-    else:
-        paths = sorted(map(str, files))
-    missing = [path for path in paths if not tf.io.gfile.exists(path)]
-    if missing or not paths:
-        raise FileNotFoundError(f"files: must name TFRecord files, found none at {missing or files}")
-    for name in (image, id) if isinstance(id, str) else (image,):
-        if name not in features:
-            raise ValueError(f"features: must describe {name!r}, got {sorted(features)}")
-
-    def parse(place: tf.Tensor, example: tf.Tensor) -> Record:
-        parsed = tf.io.parse_single_example(example, dict(features))
-        return with_id({"path": place, **parsed, "image": parsed[image]}, id)
-
-    def stream() -> tf.data.Dataset:
-        records = read_files(paths, compression)
-        return records.map(parse, num_parallel_calls=tf.data.AUTOTUNE)
-
-    return Source(f"tfrecords {paths[0]} ({len(paths)} files)", size, stream=stream)
 
 
 def from_dataset(

@@ -10,8 +10,9 @@ import tensorflow_datasets as tfds
 from pipelines.sources import digits
 from pipelines.sources.folder import from_folder
 from pipelines.sources.memory import from_idx
-from pipelines.sources.source import Source, from_tfrecords
+from pipelines.sources.source import Source
 from pipelines.sources.tfds import from_tfds
+from pipelines.sources.tfrecord import from_tfrecords
 
 _EMBEDDED = {"digits": digits.Digits, "photos": digits.Photos}
 

@@ -1,64 +1,76 @@
-"""TFRecord files, read such that one that is corrupt is named.
+"""TFRecord files of `tf.train.Example` as sources."""
 
-TensorFlow's error of a corrupt record says at which byte of a file, but not of which. So its errors are
-passed over, and where a file ends, what was read of it is held against its size.
-
-Source of the format: https://www.tensorflow.org/tutorials/load_data/tfrecord (16 bytes around each record).
-"""
-
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
-_FRAME = 16  # bytes around a record: its length, and checksums of the length and of the record
+from pipelines.sources.record_files import check_access, in_order, indexed, random_access
+from pipelines.sources.source import Record, Source, with_id
 
 
-def read_files(
-    paths: Sequence[str], compression: str = "", parts: Sequence[tuple[int, int]] | None = None
-) -> tf.data.Dataset:
-    """The records of files in order, each with its place: strings "file[number]" and the record.
+def from_tfrecords(
+    files: str | Path | Sequence[str | Path],
+    features: Mapping[str, Any],
+    *,
+    image: str = "image",
+    id: str | Callable[[Record], tf.Tensor] = "id",
+    compression: str = "",
+    size: int | None = None,
+    access: str = "auto",
+    index_dir: str | Path | None = None,
+) -> Source:
+    """TFRecord files of `tf.train.Example`, in the order of the sorted file names.
+
+    With random access, unless they are compressed or cannot be read at any place (a pipe): then as a stream.
+    For random access the files are indexed, once; see `pipelines.sources.offsets`.
+
+    A record has "path" beside its features, unless one of them is called so: its file and its number there,
+    "data/part-1.tfrecord[17]". A record that cannot be read (a flipped bit, a file that is cut off, has gone
+    or has changed) goes by that, and its id is taken to be the hash of "part-1.tfrecord__17". From a length
+    on that is damaged the rest of a file is one such record. Of a stream it stops the run.
 
     Args:
-      paths: of the files.
-      compression: "", "GZIP" or "ZLIB". How much a compressed file holds is not known beforehand: it is read
-        twice, the second time only to see whether it is whole.
-      parts: of each file how many records to leave out and how many to read then, -1 for all.
+      files: a glob pattern, or a list of paths.
+      features: what to parse, as for `tf.io.parse_single_example`; a feature that is missing in a record
+        and has no default stops the run with its name.
+      image: the feature that holds the encoded image.
+      id: the feature that holds the id (int64, or strings to hash), or a function of the parsed record.
+      compression: "", "GZIP" or "ZLIB".
+      size: how many records there are, if known; a stream cannot know it by itself.
+      access: "auto", "random" (an error where there is none) or "stream".
+      index_dir: where the index is kept, by default in the user's folder for caches.
 
     Raises:
-      InvalidArgumentError: when it runs, if a file is corrupt or cut off; names the file and the first record
-        that cannot be read.
+      FileNotFoundError: if no file matches.
+      ValueError: if `features` lacks the image or the id, `size` is not what the files hold, or random access
+        is asked for where there is none.
     """
-    sizes = [0 if compression else tf.io.gfile.stat(path).length for path in paths]
+    check_access(access)
+    if isinstance(files, (str, Path)):
+        paths = sorted(tf.io.gfile.glob(str(files)))
+    else:
+        paths = sorted(map(str, files))
+    missing = [path for path in paths if not tf.io.gfile.exists(path)]
+    if missing or not paths:
+        raise FileNotFoundError(f"files: must name TFRecord files, found none at {missing or files}")
+    for name in (image, id) if isinstance(id, str) else (image,):
+        if name not in features:
+            raise ValueError(f"features: must describe {name!r}, got {sorted(features)}")
 
-    def of_file(path: tf.Tensor, size: tf.Tensor, skip: tf.Tensor, take: tf.Tensor) -> tf.data.Dataset:
-        records = tf.data.TFRecordDataset(path, compression_type=compression)
-        whole = _is_whole(records) if compression else tf.data.Dataset.from_tensors(True)
-        end = whole.map(lambda whole: ("", True, whole))
-        readable = records.ignore_errors(log_warning=True).map(lambda record: (record, False, True))
-        start = (tf.constant(0, tf.int64), tf.constant(0, tf.int64))
+    def parse(where: Record, example: tf.Tensor) -> Record:
+        parsed = tf.io.parse_single_example(example, dict(features), example_names=where["path"])
+        return with_id({**where, **parsed, "image": parsed[image]}, id)
 
-        def placed(
-            state: tuple[tf.Tensor, tf.Tensor], element: tuple[tf.Tensor, tf.Tensor, tf.Tensor]
-        ) -> tuple[tuple[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
-            (number, read), (record, is_end, whole) = state, element
-            at = tf.strings.as_string(number)
-            message = [path, " is corrupt or cut off: record ", at, " cannot be read"]
-            good = ~is_end | (whole & (read >= size))
-            with tf.control_dependencies([tf.debugging.Assert(good, [tf.strings.join(message)])]):
-                read += _FRAME + tf.cast(tf.strings.length(record), tf.int64)
-            return (number + 1, read), (tf.strings.join([path, "[", at, "]"]), record, is_end)
-
-        marked = readable.concatenate(end).scan(start, placed).skip(skip).take(take)
-        return marked.filter(lambda place, record, is_end: ~is_end)
-
-    skips, takes = tf.unstack(tf.constant(parts or [(0, -1)] * len(paths), tf.int64), axis=1)
-    files = tf.data.Dataset.from_tensor_slices((list(paths), tf.constant(sizes, tf.int64), skips, takes))
-    return files.flat_map(of_file).map(lambda place, record, is_end: (place, record))
-
-
-def _is_whole(records: tf.data.Dataset) -> tf.data.Dataset:
-    """One element: whether all records can be read."""
-    counted = tf.data.Dataset.from_tensors(0).concatenate(records.map(lambda record: 0))
-    # A batch of all is lost if one of them fails.
-    good = counted.batch(2**40).ignore_errors().map(lambda _: True)
-    return good.concatenate(tf.data.Dataset.from_tensors(False)).take(1)
+    source = Source(f"tfrecords {paths[0]} ({len(paths)} files)", size)
+    bounds = indexed(paths, access, index_dir, compression)
+    if bounds is None:
+        return dataclasses.replace(source, stream=lambda: in_order(paths, parse, "path", compression))
+    parts = [(0, len(found) - 1) for found in bounds]
+    total = sum(take for _, take in parts)
+    if size not in (None, total):
+        raise ValueError(f"size: must be the {total} records that the files hold, got {size}; leave it out")
+    known = () if "path" in features else ("path",)
+    return random_access(source, paths, bounds, parts, parse, "path", known)

@@ -234,8 +234,8 @@ def test_a_missing_feature_and_a_corrupt_record_stop_the_run(tfrecords):
             list(pl.make_dataset(source, AUG, batch_size=4, on_error=on_error))
     path = tfrecords / "part-1.tfrecord"
     path.write_bytes(path.read_bytes()[:-100])
-    source = pl.from_tfrecords(tfrecords / "part-*", SPEC, id="name")
-    for on_error in ("raise", "skip"):
+    for on_error, access in (("raise", "stream"), ("skip", "stream"), ("raise", "random")):
+        source = pl.from_tfrecords(tfrecords / "part-*", SPEC, id="name", access=access)
         message = r"part-1.tfrecord is corrupt or cut off: record 7 cannot be read"
         with pytest.raises(tf.errors.InvalidArgumentError, match=message):
             list(pl.make_dataset(source, AUG, batch_size=4, on_error=on_error))
@@ -243,7 +243,7 @@ def test_a_missing_feature_and_a_corrupt_record_stop_the_run(tfrecords):
 
 @pytest.mark.parametrize("compression", ["", "GZIP"])
 @pytest.mark.parametrize("damage", ["cut", "bit of a record", "bit of a length"])
-def test_a_corrupt_tfrecord_is_named(tmp_path, damage, compression):
+def test_a_corrupt_tfrecord_stops_a_stream(tmp_path, damage, compression):
     write_tfrecords(tmp_path, [png(p) for p in pictures()], compression)
     path = tmp_path / "part-1.tfrecord"
     data = bytearray(path.read_bytes())
@@ -255,7 +255,8 @@ def test_a_corrupt_tfrecord_is_named(tmp_path, damage, compression):
         case "bit of a length":
             data[12 if compression else 0] ^= 4  # what compresses has a header of 10 bytes
     path.write_bytes(data)
-    source = pl.from_tfrecords(tmp_path / "part-*", SPEC, id="name", compression=compression)
+    options = {"compression": compression, "access": "stream"}
+    source = pl.from_tfrecords(tmp_path / "part-*", SPEC, id="name", **options)
     for on_error in ("raise", "replace", "skip"):
         with pytest.raises(
             tf.errors.InvalidArgumentError, match=r"part-1.tfrecord is corrupt or cut off: record \d"
@@ -338,12 +339,12 @@ def test_tfds_records_are_those_that_tfds_reads(tmp_path_factory, split):
         assert np.array_equal(tf.io.decode_png(got["image"], 1), wanted["image"])
 
 
-def test_a_corrupt_shard_of_tfds_is_named(by_hand):
+def test_a_corrupt_shard_of_tfds_stops_a_stream(by_hand):
     path = by_hand / "hand-train.tfrecord-00000-of-00001"
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 4
     path.write_bytes(data)
-    source = pl.from_tfds(tfds.builder_from_directory(by_hand), id="name")
+    source = pl.from_tfds(tfds.builder_from_directory(by_hand), id="name", access="stream")
     for on_error in ("raise", "replace", "skip"):
         with pytest.raises(
             tf.errors.InvalidArgumentError, match=f"{path.name} is corrupt or cut off: record 1"

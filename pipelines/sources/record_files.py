@@ -1,0 +1,235 @@
+"""TFRecord files, read in order or at any place, such that a record that cannot be read is named.
+
+TensorFlow's error of a corrupt record says at which byte of a file, but not of which. So its errors are
+passed over, and where nothing comes instead of a record, or a file ends, what was read is held against what
+must be there.
+
+Any record is read from its offset (`pipelines.sources.offsets`) inside the graph, on every file system that
+TensorFlow opens, and its checksum is verified. That costs about 0.1 ms of a core more than reading in order.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+import augrng as ar
+from pipelines.sources.offsets import FRAME, NotIndexedError, bounds_of
+from pipelines.sources.source import Record, Source, values_of
+
+ACCESS = ("auto", "random", "stream")
+Parse = Callable[[Record, tf.Tensor], Record]  # from where a record lies ("path" or "tfds_id") and its bytes
+Parts = Sequence[tuple[int, int]]  # of each file how many records to leave out and how many to read then
+_OF_PLACES = ("file", "number", "offset", "length")  # these are no features of records
+
+
+def in_order(
+    paths: Sequence[str],
+    parse: Callable[[Record, tf.Tensor], Any],
+    where: str,
+    compression: str = "",
+    parts: Parts | None = None,
+) -> tf.data.Dataset:
+    """What is made of the records of files, read from front to back.
+
+    Args:
+      paths: of the files.
+      parse: from where a record lies, under the name `where`, and its bytes.
+      where: "path" for "file[number]", or "tfds_id" for "shard__number".
+      compression: "", "GZIP" or "ZLIB". How much a compressed file holds is not known beforehand: it is read
+        twice, the second time only to see whether it is whole.
+      parts: of the files; -1 reads all that is left.
+
+    Raises:
+      InvalidArgumentError: when it runs, if a file is corrupt or cut off; names the file and the first record
+        that cannot be read.
+    """
+    sizes = [0 if compression else tf.io.gfile.stat(path).length for path in paths]
+
+    def of_file(path: tf.Tensor, size: tf.Tensor, skip: tf.Tensor, take: tf.Tensor) -> tf.data.Dataset:
+        records = tf.data.TFRecordDataset(path, compression_type=compression)
+        whole = _is_whole(records) if compression else tf.data.Dataset.from_tensors(True)
+        end = whole.map(lambda whole: ("", True, whole))
+        readable = records.ignore_errors(log_warning=True).map(lambda record: (record, False, True))
+        start = (tf.constant(0, tf.int64), tf.constant(0, tf.int64))
+
+        def placed(
+            state: tuple[tf.Tensor, tf.Tensor], element: tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+        ) -> tuple[tuple[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
+            (number, read), (record, is_end, whole) = state, element
+            good = ~is_end | (whole & (read >= size))
+            with tf.control_dependencies([tf.debugging.Assert(good, [_complaint(path, number)])]):
+                read += FRAME + tf.cast(tf.strings.length(record), tf.int64)
+            return (number + 1, read), (_path(path, number), record, is_end)
+
+        marked = readable.concatenate(end).scan(start, placed).skip(skip).take(take)
+        return marked.filter(lambda place, record, is_end: ~is_end)
+
+    skips, takes = tf.unstack(tf.constant(parts or [(0, -1)] * len(paths), tf.int64), axis=1)
+    files = tf.data.Dataset.from_tensor_slices((list(paths), tf.constant(sizes, tf.int64), skips, takes))
+
+    def parsed(path: tf.Tensor, record: tf.Tensor, is_end: tf.Tensor) -> Any:
+        if where == "tfds_id":
+            path = tf.strings.regex_replace(path, r"^.*/([^/]*)\[(\d+)\]$", r"\1__\2")
+        return parse({where: path}, record)
+
+    return files.flat_map(of_file).map(parsed, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def check_access(access: str) -> None:
+    if access not in ACCESS:
+        raise ValueError(f"access: must be one of {ACCESS}, got {access!r}")
+
+
+def indexed(
+    paths: Sequence[str], access: str, index_dir: str | Path | None, compression: str = ""
+) -> list[np.ndarray] | None:
+    """The bounds of the records of files, or None where they are to be read in order.
+
+    Args:
+      paths: of the files.
+      access: "auto", "random" or "stream".
+      index_dir: see `pipelines.sources.offsets.bounds_of`.
+      compression: of the files.
+
+    Raises:
+      FileNotFoundError: if a file is not there.
+      ValueError: if access is to be random and the files do not allow it.
+    """
+    if access == "random" and compression:
+        raise ValueError(
+            f'access: must be "stream" for compressed files, got "random" and compression={compression!r} '
+            f"for {paths[0]}; random access needs files without compression"
+        )
+    if access == "stream" or compression:
+        return None
+    try:
+        return bounds_of(paths, index_dir)
+    except NotIndexedError as error:
+        if access == "random":
+            raise ValueError(f'access: must be "stream" here, got "random"; {error}') from error
+        return None
+    except tf.errors.NotFoundError as error:
+        raise FileNotFoundError(f"a file of records is not there: {error.message}") from error
+
+
+def random_access(
+    source: Source,
+    paths: Sequence[str],
+    bounds: Sequence[np.ndarray],
+    parts: Parts,
+    parse: Parse,
+    where: str,
+    known: Sequence[str],
+) -> Source:
+    """A source that has the records of files with random access, in the order of the files.
+
+    Args:
+      source: what is known of it.
+      paths: of the files.
+      bounds: of their records; see `pipelines.sources.offsets`.
+      parts: of the files, without -1. What a file should hold and does not is a record that cannot be read.
+      parse: makes a record of where it lies and its bytes; what fails here stops a run.
+      where: how where a record lies is called, "path" for "file[number]" or "tfds_id" for "shard__number".
+      known: which of that and "id", the hash of "shard__number", is what the record itself has.
+    """
+    starts = np.cumsum([0, *(take for _, take in parts)])
+    flat = np.concatenate([_cut(*one) for one in zip(bounds, parts, strict=True)])
+    firsts, skips, ends = (
+        tf.constant(numbers, tf.int64) for numbers in (starts[:-1], [skip for skip, _ in parts], flat)
+    )
+    files, shards = tf.constant(list(paths)), tf.constant([path.rpartition("/")[2] for path in paths])
+    size = int(starts[-1])
+
+    def places(indices: tf.Tensor) -> Record:
+        part = tf.searchsorted(firsts, indices, side="right", out_type=tf.int64) - 1
+        number = indices - tf.gather(firsts, part) + tf.gather(skips, part)
+        file, at = tf.gather(files, part), indices + part  # a part has one bound more than records
+        offset = tf.gather(ends, at)
+        tfds_id = tf.strings.join([tf.gather(shards, part), "__", tf.strings.as_string(number)])
+        return {
+            where: tfds_id if where == "tfds_id" else _path(file, number), "id": ar.string_ids(tfds_id),
+            "file": file, "number": number, "offset": offset,
+            "length": tf.gather(ends, at + 1) - offset - FRAME,
+        }  # fmt: skip
+
+    def completed(place: Record, example: tf.Tensor) -> Record:
+        good = _is_there(place, example)
+        with tf.control_dependencies(
+            [tf.debugging.Assert(good, [_complaint(place["file"], place["number"])])]
+        ):
+            parsed = parse({where: place[where]}, tf.identity(example))
+        return {**{name: value for name, value in place.items() if name not in _OF_PLACES}, **parsed}
+
+    def cause(place: Record) -> tf.data.Dataset:
+        there = tf.data.Dataset.from_tensors(place).flat_map(_with_bytes).filter(_is_there)
+        again = there.map(completed).map(lambda record: "its record could be read only now")
+        opened = tf.data.FixedLengthRecordDataset(place["file"], 1).take(1).ignore_errors()
+        corrupt = _complaint(place["file"], place["number"]) + ", or has changed since it was indexed"
+        missing = place["file"] + " is not there, is empty, or may not be read"
+        unread = opened.map(lambda byte: corrupt).concatenate(tf.data.Dataset.from_tensors(missing))
+        return again.concatenate(unread).take(1)
+
+    def columns(name: str) -> np.ndarray:
+        if name in known:
+            numbers = tf.data.Dataset.range(size).batch(4096)
+            return values_of(numbers.map(lambda indices: places(indices)[name]).unbatch())
+        values = values_of(in_order(paths, lambda *read: parse(*read)[name], where, parts=parts))
+        if len(values) != size:
+            raise ValueError(
+                f"{name}: the files of {source.name} have changed since they were indexed: {size} records "
+                f"then, {len(values)} now; open the source again"
+            )
+        return values
+
+    return dataclasses.replace(
+        source,
+        size=size,
+        records=places,
+        read=lambda places: places.flat_map(_with_bytes).map(completed),
+        cause=cause,
+        columns=columns,
+    )
+
+
+def _cut(bounds: np.ndarray, part: tuple[int, int]) -> np.ndarray:
+    """The bounds of a part of a file; records that it should hold and does not have no bytes at all."""
+    skip, take = part
+    return bounds[np.minimum(np.arange(skip, skip + take + 1), len(bounds) - 1)]
+
+
+def _with_bytes(place: Record) -> tf.data.Dataset:
+    """A place and the bytes of its record, or if it cannot be read, bytes of another number."""
+    opened = tf.raw_ops.TFRecordDatasetV2(
+        filenames=place["file"][None],
+        compression_type="",
+        buffer_size=tf.maximum(place["length"], 0) + FRAME,
+        byte_offsets=place["offset"][None],
+    )
+    records = tf.data.experimental.from_variant(opened, tf.TensorSpec([], tf.string)).ignore_errors(True)
+    instead = tf.data.Dataset.from_tensors(tf.where(place["length"] > 0, "", "lost"))
+    return tf.data.Dataset.zip(tf.data.Dataset.from_tensors(place), records.concatenate(instead).take(1))
+
+
+def _is_there(place: Record, example: tf.Tensor) -> tf.Tensor:
+    return tf.equal(tf.cast(tf.strings.length(example), tf.int64), place["length"])
+
+
+def _path(path: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+    return tf.strings.join([path, "[", tf.strings.as_string(number), "]"])
+
+
+def _complaint(path: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+    at = tf.strings.as_string(number)
+    return tf.strings.join([path, " is corrupt or cut off: record ", at, " cannot be read"])
+
+
+def _is_whole(records: tf.data.Dataset) -> tf.data.Dataset:
+    """One element: whether all records can be read."""
+    counted = tf.data.Dataset.from_tensors(0).concatenate(records.map(lambda record: 0))
+    # A batch of all is lost if one of them fails.
+    good = counted.batch(2**40).ignore_errors().map(lambda _: True)
+    return good.concatenate(tf.data.Dataset.from_tensors(False)).take(1)
