@@ -55,6 +55,9 @@ ROWS = {
     ),
     "jpeg_500x375": Row("JPEG 500x375 to 224x224, end to end", "images/s", 1, True, END_TO_END),
     "jpeg_2560x1600": Row("JPEG 2560x1600 to 224x224, end to end", "images/s", 1, True, END_TO_END),
+    "tfrecord_500x375": Row(
+        "JPEG 500x375 in TFRecords to 224x224, end to end", "images/s", 1, True, ["augrng", "augrng in order"]
+    ),
     "first_batch": Row(
         "first batch of 500x375 JPEGs in a new process", "s", 1, False, ["augrng", "augrng at step 10**6"]
     ),

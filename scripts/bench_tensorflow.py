@@ -151,6 +151,26 @@ def jpegs_with(recipe_row: str, folder: Path, row: str = JPEGS[0]) -> Found:
     return streamed(pl.make_dataset(source, aug, batch_size=64, epochs=None, seed=1), 64)
 
 
+def tfrecords(access: str, folder: Path) -> Found:
+    """The same files as records of one file, at random or from front to back."""
+    measuring.one_thread_an_image()
+    path = folder / f"{JPEGS[0]}.tfrecord"
+    if not path.exists():
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            for file in sorted((folder / JPEGS[0]).iterdir()):
+                image = tf.train.Feature(bytes_list=tf.train.BytesList(value=[file.read_bytes()]))
+                features = tf.train.Features(feature={"image": image})
+                writer.write(tf.train.Example(features=features).SerializeToString())
+    source = pl.from_tfrecords(
+        path, {"image": tf.io.FixedLenFeature([], tf.string)}, id=lambda record: record["path"],
+        access=access, index_dir=folder,
+    )  # fmt: skip
+    shuffle = access == "random"
+    return streamed(
+        pl.make_dataset(source, recipe(JPEGS[0]), batch_size=64, epochs=None, seed=1, shuffle=shuffle), 64
+    )
+
+
 def mapped_jpegs(row: str, function: Callable[[tf.Tensor], tf.Tensor], folder: Path) -> Found:
     measuring.one_thread_an_image()
     files = sorted(str(path) for path in (folder / row).glob("*.jpg"))
@@ -262,6 +282,10 @@ CONTENDERS: dict[str, dict[str, Callable[[Path], Found]]] = {
     "jpeg_rand_augment": {
         "augrng": partial(jpegs_with, "jpeg_rand_augment"),
         "augrng without RandAugment": partial(jpegs_with, "jpeg_without_rand_augment"),
+    },
+    "tfrecord_500x375": {
+        "augrng": partial(tfrecords, "random"),
+        "augrng in order": partial(tfrecords, "stream"),
     },
     "first_batch": {"augrng": partial(first_batch, 0), "augrng at step 10**6": partial(first_batch, LATE)},
     "gpu": {name: partial(on_device, name) for name in ("augrng", "copy", "Keras layers")},

@@ -102,7 +102,7 @@ def _of_folder(directory: str, names: Sequence[str], folder: str | Path | None) 
     if len(found) == len(stats):
         return found
     cache = _cache(directory, folder)
-    entries, _ = _kept(str(cache))
+    entries, _ = ({}, 0) if cache is None else _kept(str(cache))
     found |= {name: entries[name].bounds for name in stats if holds(name, entries, 0)}
     lacking = [name for name in stats if name not in found]
     if lacking:
@@ -110,16 +110,21 @@ def _of_folder(directory: str, names: Sequence[str], folder: str | Path | None) 
             scanned = pool.map(_made, [os.path.join(directory, name) for name in lacking])
             entries |= dict(zip(lacking, scanned, strict=True))
         with contextlib.suppress(OSError):
-            _write(cache, _packed(entries))
+            if cache is not None:
+                _write(cache, _packed(entries))
     return found | {name: entries[name].bounds for name in lacking}
 
 
-def _cache(directory: str, folder: str | Path | None) -> Path:
-    """The file for the index of a folder."""
+def _cache(directory: str, folder: str | Path | None) -> Path | None:
+    """The file for the index of a folder; None if the user has no folder for caches."""
     whole = directory if "://" in directory else os.path.realpath(directory)
-    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "augrng"
     name = f"{os.path.basename(whole)}-{hashlib.sha256(os.fsencode(whole)).hexdigest()[:16]}.npz"
-    return (default if folder is None else Path(folder).expanduser()) / name
+    if folder is not None:
+        return Path(folder).expanduser() / name
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "augrng" / name
+    except RuntimeError:  # whoever runs this has no home
+        return None
 
 
 def _kept(path: str) -> tuple[dict[str, _Entry], int]:
@@ -159,6 +164,7 @@ def _write(path: Path, contents: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(contents)
+        os.chmod(part, 0o644)  # a folder that was named may be shared
         os.replace(part, path)
     except BaseException:
         os.unlink(part)

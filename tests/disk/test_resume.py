@@ -14,8 +14,11 @@ kind, folder, kills = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 STEPS, SAVE_EVERY = 60, 3
 
 def source():
-    if kind == "random access":
+    if kind == "folder":
         return pl.from_folder(folder / "images")
+    if kind == "tfrecords":
+        scalar = lambda dtype: tf.io.FixedLenFeature([], dtype)
+        return pl.from_tfrecords(folder / "*.tfrecord", {"image": scalar(tf.string), "id": scalar(tf.int64)})
     files = sorted((folder / "images").iterdir())
     contents = [file.read_bytes() for file in files]
     return pl.from_dataset(tf.data.Dataset.from_tensor_slices({"image": contents, "id": np.arange(len(files))}))
@@ -28,7 +31,7 @@ def run(log):
     build = lambda start: pl.make_dataset(
         source(), aug, batch_size=8, epochs=None, seed=1, shuffle_buffer=20, start_step=start, num_parallel_calls=2)
     step = len(lines_of(log))
-    if kind == "random access":
+    if kind != "stream":
         batches, save = iter(build(step)), lambda: None
     else:
         batches, saved = iter(build(0)), tf.Variable(0)
@@ -60,6 +63,19 @@ noise = np.random.default_rng(0)
 for n in range(50):
     Image.fromarray(noise.integers(0, 256, (40, 50, 3), dtype=np.uint8)).save(folder / "images" / f"{n}.jpg")
 
+def feature(value):
+    if isinstance(value, int): return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+def write_records():
+    for shard in range(3):
+        with tf.io.TFRecordWriter(str(folder / f"{shard}.tfrecord")) as writer:
+            for n in range(shard, 50, 3):
+                values = {"image": feature((folder / "images" / f"{n}.jpg").read_bytes()), "id": feature(n)}
+                writer.write(tf.train.Example(features=tf.train.Features(feature=values)).SerializeToString())
+
+if kind == "tfrecords":
+    write_records()
 whole, broken = folder / "whole", folder / "broken"
 assert os.waitpid(child(whole), 0)[1] == 0
 killed = 0
@@ -78,7 +94,7 @@ print("killed", killed, "same", whole.read_bytes() == broken.read_bytes(), "line
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["random access", "stream"])
+@pytest.mark.parametrize("kind", ["folder", "tfrecords", "stream"])
 def test_a_killed_run_is_resumed_as_if_nothing_had_been(kind, python, tmp_path):
     # Each of the runs would compile the same programs.
     env = {"TF_XLA_FLAGS": f"--tf_xla_persistent_cache_directory={tmp_path}/programs"}
