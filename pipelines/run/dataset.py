@@ -219,8 +219,14 @@ def _of_size(rows: int, batch: Record) -> Record:
 
 def _reading(source: Source) -> Task:
     """What reads the records that a source gives the places of."""
+
+    def along(places: tf.data.Dataset) -> tf.data.Dataset:
+        records = source.completed(places)
+        sparse = any(isinstance(spec, tf.SparseTensorSpec) for spec in records.element_spec.values())
+        return records.map(ragged_features) if sparse else records
+
     assert source.cause is not None
-    return Task(None, None, source.cause, along=lambda places: source.completed(places).map(ragged_features))
+    return Task(None, None, source.cause, along)
 
 
 def _read_too(failures: OnError, read: Callable[[tf.data.Dataset], tf.data.Dataset]) -> OnError:

@@ -165,13 +165,15 @@ def random_access(
         return {**{name: value for name, value in place.items() if name not in _OF_PLACES}, **parsed}
 
     def cause(place: Record) -> tf.data.Dataset:
+        def parsed(place: Record, example: tf.Tensor) -> tf.Tensor:
+            with tf.control_dependencies(tf.nest.flatten(completed(place, example), expand_composites=True)):
+                return tf.constant("it could be read only when it was read again")
+
         there = tf.data.Dataset.from_tensors(place).flat_map(_with_bytes).filter(_is_there)
-        again = there.map(completed).map(lambda record: "its record could be read only now")
-        opened = tf.data.FixedLengthRecordDataset(place["file"], 1).take(1).ignore_errors()
         corrupt = _complaint(place["file"], place["number"]) + ", or has changed since it was indexed"
-        missing = place["file"] + " is not there, is empty, or may not be read"
-        unread = opened.map(lambda byte: corrupt).concatenate(tf.data.Dataset.from_tensors(missing))
-        return again.concatenate(unread).take(1)
+        missing = tf.data.Dataset.from_tensors(place["file"] + " is not there, is empty, or may not be read")
+        unread = _first_byte(place["file"]).map(lambda byte: corrupt).concatenate(missing)
+        return there.map(parsed).concatenate(unread).take(1)
 
     def columns(name: str) -> np.ndarray:
         if name in known:
@@ -212,6 +214,17 @@ def _with_bytes(place: Record) -> tf.data.Dataset:
     records = tf.data.experimental.from_variant(opened, tf.TensorSpec([], tf.string)).ignore_errors(True)
     instead = tf.data.Dataset.from_tensors(tf.where(place["length"] > 0, "", "lost"))
     return tf.data.Dataset.zip(tf.data.Dataset.from_tensors(place), records.concatenate(instead).take(1))
+
+
+def _first_byte(file: tf.Tensor) -> tf.data.Dataset:
+    """The first byte of a file, or nothing if it cannot be read."""
+    zero = tf.constant(0, tf.int64)
+    opened = tf.raw_ops.FixedLengthRecordDatasetV2(
+        filenames=file[None], header_bytes=zero, record_bytes=zero + 1, footer_bytes=zero,
+        buffer_size=zero + 1, compression_type="",
+    )  # fmt: skip
+    spec = tf.TensorSpec([], tf.string)
+    return tf.data.experimental.from_variant(opened, spec).ignore_errors(True).take(1)
 
 
 def _is_there(place: Record, example: tf.Tensor) -> tf.Tensor:

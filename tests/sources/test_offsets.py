@@ -10,6 +10,7 @@ import tensorflow_datasets as tfds
 
 import augrng as ar
 import pipelines as pl
+from pipelines.run.order import Order, ordered
 from pipelines.sources import offsets
 from pipelines.sources.offsets import BESIDE, bounds_of
 from scripts import build
@@ -216,11 +217,21 @@ def test_whole_epochs_are_shuffled_and_begun_anywhere_by_any_number_of_hosts(fil
     arrays = pl.from_arrays(PIXELS, ids=np.arange(1000, 1000 + COUNT))
     assert whole == placed(arrays, epochs=2)
     assert placed(source, epochs=2, start_step=4) == whole[4:]
-    eight = placed(source, epochs=2, batch_size=8)
-    for hosts in (2, 8):
-        parts = [placed(source, epochs=2, batch_size=8, hosts=hosts, host=host) for host in range(hosts)]
-        for number, batch in enumerate(eight):
-            assert [parts[p % hosts][number][p // hosts] for p in range(len(batch))] == batch
+    parts = [placed(source, epochs=2, hosts=2, host=host) for host in range(2)]
+    for number, batch in enumerate(whole):
+        assert [parts[p % 2][number][p // 2] for p in range(len(batch))] == batch
+
+
+def test_eight_hosts_read_what_one_does(files):
+    source = opened(files)
+
+    def paths(**options):
+        order = Order(epochs=2, seed=3, batch_size=8, **options)
+        return [batch["path"].numpy().tolist() for batch in ordered(source, order)]
+
+    alone, parts = paths(), [paths(hosts=8, host=host) for host in range(8)]
+    assert sorted(flat(alone)) == sorted(2 * source.column("path").tolist())
+    assert [flat(part[number] for part in parts) for number in range(len(alone))] == alone
 
 
 def test_parts_are_taken_by_id(files):
@@ -328,6 +339,8 @@ def test_what_cannot_be_read_is_named_replaced_or_skipped(kind, files, tmp_path)
     ]
     assert lines[0][0] == str(int(ar.string_ids(f"2.tfrecord__{first}")))
 
+    if kind not in ("a flipped bit", "then gone"):
+        return
     instead = [number for _, number in flat(placed(source, shuffle=False, on_error="replace"))]
     assert [instead[number] for number in there] == there
     assert len(instead) == len(places)
