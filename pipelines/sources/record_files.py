@@ -172,7 +172,12 @@ def random_access(
         there = tf.data.Dataset.from_tensors(place).flat_map(_with_bytes).filter(_is_there)
         corrupt = _complaint(place["file"], place["number"]) + ", or has changed since it was indexed"
         missing = tf.data.Dataset.from_tensors(place["file"] + " is not there, is empty, or may not be read")
-        unread = _first_byte(place["file"]).map(lambda byte: corrupt).concatenate(missing)
+        zero = tf.constant(0, tf.int64)
+        byte = tf.raw_ops.FixedLengthRecordDatasetV2(
+            filenames=place["file"][None], header_bytes=zero, record_bytes=zero + 1, footer_bytes=zero,
+            buffer_size=zero + 1, compression_type="",
+        )  # fmt: skip
+        unread = _first(place, byte).map(lambda place, byte: corrupt).concatenate(missing)
         return there.map(parsed).concatenate(unread).take(1)
 
     def columns(name: str) -> np.ndarray:
@@ -211,20 +216,17 @@ def _with_bytes(place: Record) -> tf.data.Dataset:
         buffer_size=tf.maximum(place["length"], 0) + FRAME,
         byte_offsets=place["offset"][None],
     )
-    records = tf.data.experimental.from_variant(opened, tf.TensorSpec([], tf.string)).ignore_errors(True)
-    instead = tf.data.Dataset.from_tensors(tf.where(place["length"] > 0, "", "lost"))
-    return tf.data.Dataset.zip(tf.data.Dataset.from_tensors(place), records.concatenate(instead).take(1))
+    instead = tf.data.Dataset.from_tensors((place, tf.where(place["length"] > 0, "", "lost")))
+    return _first(place, opened).concatenate(instead).take(1)
 
 
-def _first_byte(file: tf.Tensor) -> tf.data.Dataset:
-    """The first byte of a file, or nothing if it cannot be read."""
-    zero = tf.constant(0, tf.int64)
-    opened = tf.raw_ops.FixedLengthRecordDatasetV2(
-        filenames=file[None], header_bytes=zero, record_bytes=zero + 1, footer_bytes=zero,
-        buffer_size=zero + 1, compression_type="",
-    )  # fmt: skip
-    spec = tf.TensorSpec([], tf.string)
-    return tf.data.experimental.from_variant(opened, spec).ignore_errors(True).take(1)
+def _first(place: Record, opened: tf.Tensor) -> tf.data.Dataset:
+    """A place and the first string of a dataset, or nothing if that cannot be read.
+
+    A dataset whose file cannot be opened fails again and again; beside one of a single element it ends.
+    """
+    strings = tf.data.experimental.from_variant(opened, tf.TensorSpec([], tf.string))
+    return tf.data.Dataset.zip(tf.data.Dataset.from_tensors(place), strings).ignore_errors(True)
 
 
 def _is_there(place: Record, example: tf.Tensor) -> tf.Tensor:
