@@ -61,7 +61,7 @@ def from_tfrecords(
             raise ValueError(f"features: must describe {name!r}, got {sorted(features)}")
 
     def parse(where: Record, example: tf.Tensor) -> Record:
-        parsed = tf.io.parse_single_example(example, dict(features), example_names=where["path"])
+        parsed = tf.io.parse_single_example(example, dict(features))
         return with_id({**where, **parsed, "image": parsed[image]}, id)
 
     source = Source(f"tfrecords {paths[0]} ({len(paths)} files)", size)

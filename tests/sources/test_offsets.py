@@ -366,7 +366,7 @@ def test_directly_read_records_fail_by_name(files):
 def test_a_missing_feature_stops_a_run_whatever_is_to_be_done_with_broken_records(files):
     features = {**FEATURES, "label": tf.io.FixedLenFeature([], tf.int64)}
     source = pl.from_tfrecords(files / "*.tfrecord", features)
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"2.tfrecord\[\d+\], Key: label"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="Feature: label"):
         list(pl.make_dataset(source, AUG, batch_size=20, on_error="skip"))
 
 
@@ -411,7 +411,7 @@ def shards_by_hand(folder, lengths, said=None, file_format=None):
         name = f"hand-train.tfrecord-{shard:05}-of-{len(lengths):05}"
         examples = [
             features.serialize_example({"image": PIXELS[n], "number": n})
-            for n, _ in zip(numbers, range(length), strict=False)
+            for _, n in zip(range(length), numbers, strict=False)
         ]
         write(folder / name, examples)
     tfds.folder_dataset.write_metadata(
