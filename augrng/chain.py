@@ -26,10 +26,12 @@ import tensorflow as tf
 
 from augrng import arguments
 from augrng.geometry.sampling import MAX_SIDE
+from augrng.maps import Geometry, Leg
+from augrng.members import Member
 from augrng.random.bits import bits
 from augrng.random.keys import fold_in
 from augrng.render import compiled
-from augrng.stages import Alone, Geometry, Leg, Member, Stage, stages_of
+from augrng.stages import Stage, stages_of
 from augrng.transforms import Params, Transform
 from augrng.transforms.choosing import flattened, inside
 
@@ -147,8 +149,6 @@ class Chain:
             size = legs[-1].after if legs else sizes
             if isinstance(stage, Geometry):
                 legs.append(stage.leg(stage.compose(drawn, size), size))
-            elif isinstance(stage, Alone) and (leg := stage.leg(drawn, size)) is not None:
-                legs.append(leg)
         return legs
 
     def size_after(self, height: Any, width: Any) -> tuple[Any, Any]:

@@ -5,6 +5,7 @@ A map is int64[..., 3, 3]: source x = (m00 X + m01 Y + m02) / (m20 X + m21 Y + m
 kept with entries below 2**44, so that its sums fit in 64 bits.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -68,6 +69,35 @@ def from_corners(size: tf.Tensor, corners: tf.Tensor) -> tf.Tensor:
     return _normal(tf.stack([2 * top + bottom, 2 * middle + bottom, 2 * bottom], -2))
 
 
+def of_affine(maps: tf.Tensor) -> tf.Tensor:
+    """Affine maps int64[B, 2, 3] as projective ones, exactly."""
+    twice = maps * tf.constant([1, 1, 2], tf.int64)  # of twice the position: what is added counts twice
+    last = tf.constant([[[0, 0, 2 * fixed.ONE]]], tf.int64) + 0 * maps[:, :1]
+    return _normal(tf.concat([twice, last], 1))
+
+
+def compose(outer: tf.Tensor, inner: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """The maps p -> outer(inner(p)), for pictures of about these sizes int64[B, 2].
+
+    Positions are those of the exact map within 1/256 pixel for sides up to 4096.
+    """
+    side = _side(size)
+    product = _product(*(_balanced(maps, side) for maps in (outer, inner)))
+    shares = _scaled(product, 30)[0]
+    # From shares of the side back to twice the positions: see `_balanced`.
+    ups = tf.concat([side, side, 2 * side + 1], -1)[:, None]
+    lows = tf.concat([0 * side, 0 * side, side + 1], -1)[:, None]
+    return _normal(tf.bitwise.left_shift(shares, tf.concat([ups, ups, lows], 1)))
+
+
+def mirrors(maps: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """bool[B]: whether left becomes right, as by one flip."""
+    (a, b, c), (d, e, f), (g, h, i) = (
+        tf.unstack(row, axis=-1) for row in tf.unstack(_scaled(_balanced(maps, _side(size)), 20)[0], axis=-2)
+    )
+    return a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g) < 0
+
+
 def enlarged(maps: tf.Tensor, multiple: int) -> tf.Tensor:
     """The maps int64[B, 3, 3] of pictures so many times as large."""
     k = multiple
@@ -89,13 +119,9 @@ def unmove(maps: tf.Tensor, size: tf.Tensor, points: tf.Tensor) -> tf.Tensor:
     Returns:
       Fixed-point int64[B, N, 2], brought within `affine.LIMIT`.
     """
-    # In shares of a power of two no smaller than the sides, all entries are about as large.
-    side = fixed.length(tf.reduce_max(size, -1))[:, None]
-    ends = tf.concat([side + 0 * side] * 2, -1)[:, None]  # [B, 1, 2]
-    upper = tf.concat([2 * maps[:, :2, :2], fixed.scale(maps[:, :2, 2:], -side[..., None])], -1)
-    lower = tf.concat([fixed.scale(2 * maps[:, 2:, :2], ends), maps[:, 2:, 2:]], -1)
+    side = _side(size)
     (a, b, c), (d, e, f), (g, h, i) = (
-        tf.unstack(row, axis=-1) for row in tf.unstack(_scaled(tf.concat([upper, lower], -2), 30)[0], axis=-2)
+        tf.unstack(row, axis=-1) for row in tf.unstack(_balanced(maps, side), axis=-2)
     )
     inverse = _scaled(_matrix([
         [e * i - f * h, c * h - b * i, b * f - c * e],
@@ -127,8 +153,13 @@ def unmove(maps: tf.Tensor, size: tf.Tensor, points: tf.Tensor) -> tf.Tensor:
     return tf.stack(moved, -1)
 
 
-def warp(images: tf.Tensor, maps: tf.Tensor, sampling: Sampling) -> tf.Tensor:
-    """Reads images [B, H, W, C] through one projective map each: the same shape and dtype.
+def sides(images: tf.Tensor, size_after: Callable[[Any, Any], tuple[Any, Any]]) -> tuple[Any, Any]:
+    """Height and width of what is made of images [B, H, W, C]: numbers where they are known."""
+    return size_after(*(images.shape[axis] or tf.shape(images, tf.int64)[axis] for axis in (1, 2)))
+
+
+def warp(images: tf.Tensor, maps: tf.Tensor, height: Any, width: Any, sampling: Sampling) -> tf.Tensor:
+    """Reads images [B, H, W, C] through one projective map each: [B, height, width, C] of the same dtype.
 
     What lies behind the horizon lies outside. Along the border "constant" blends over one source pixel.
     """
@@ -136,9 +167,11 @@ def warp(images: tf.Tensor, maps: tf.Tensor, sampling: Sampling) -> tf.Tensor:
     sizes = tf.broadcast_to(shape[1:3], tf.stack([shape[0], 2]))
     pixels = tf.reshape(images, [tf.shape(images)[0], -1, images.shape[3]])
     fill = sampling.fill_for(images.dtype, images.shape[3])
-    grid = _Projective(sizes, maps, shape[1], shape[2], sampling)
+    height, width = (tf.cast(side, tf.int64) for side in (height, width))
+    grid = _Projective(sizes, maps, height, width, sampling)
     out = tf.concat([sampled(source, grid) for source in sources(pixels, None, fill)], -1)
-    out.set_shape(images.shape)
+    known = [tf.get_static_value(side) for side in (height, width)]
+    out.set_shape([images.shape[0], *known, images.shape[3]])
     return out
 
 
@@ -177,6 +210,24 @@ class _Projective(Grid):
 
     def whole_pixels(self) -> tf.Tensor:
         return tf.zeros([tf.shape(self._at[0])[0]], tf.bool)
+
+
+def _side(size: tf.Tensor) -> tf.Tensor:
+    """int64[B, 1]: log2 of a power of two no smaller than the sides."""
+    return fixed.length(tf.reduce_max(size, -1))[:, None]
+
+
+def _balanced(maps: tf.Tensor, side: tf.Tensor) -> tf.Tensor:
+    """The maps between shares of 2**side, of 30 bits: all of their entries are about as large."""
+    ends = tf.concat([side, side], -1)[:, None]  # [B, 1, 2]
+    upper = tf.concat([2 * maps[:, :2, :2], fixed.scale(maps[:, :2, 2:], -side[..., None])], -1)
+    lower = tf.concat([fixed.scale(2 * maps[:, 2:, :2], ends), maps[:, 2:, 2:]], -1)
+    return _scaled(tf.concat([upper, lower], -2), 30)[0]
+
+
+def _product(outer: tf.Tensor, inner: tf.Tensor) -> tf.Tensor:
+    """The product of matrices int64[B, 3, 3] of 30 bits."""
+    return tf.reduce_sum(outer[..., None] * inner[:, None], -2)
 
 
 def _matrix(rows: list[list[tf.Tensor]]) -> tf.Tensor:

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from augrng.geometry import affine, projective
 from augrng.geometry.sampling import Sampling
+from augrng.maps import Leg
 from augrng.render import MaskRenderer
-from augrng.stages import Leg
 
 
 class Moves(NamedTuple):
@@ -30,19 +30,17 @@ class Moves(NamedTuple):
 
 def moved(leg: Leg, points: tf.Tensor) -> tf.Tensor:
     """Fixed-point positions int64[B, N, 2] = (x, y) of a leg's source as those of what it makes."""
-    if leg.map.shape[-1] == leg.map.shape[-2]:
-        out = projective.unmove(leg.map, leg.before, points)
-    else:
-        out = affine.unmove(leg.map, points)
-    return out if leg.acts is None else tf.where(leg.acts[:, None, None], out, points)
+    if _projective(leg):
+        return projective.unmove(leg.map, tf.maximum(leg.before, leg.after), points)
+    return affine.unmove(leg.map, points)
 
 
 def mirrored(moves: Moves) -> tf.Tensor:
     """bool[B]: whether the pictures come out as mirror images, by an odd number of flips."""
     odd = tf.zeros_like(moves.before[:, 0], tf.bool)
     for leg in moves.legs:
-        if leg.renderer is not None:  # a projective map never mirrors
-            odd = tf.math.logical_xor(odd, affine.mirrors(leg.map))
+        mirrors = projective.mirrors(leg.map, leg.before) if _projective(leg) else affine.mirrors(leg.map)
+        odd = tf.math.logical_xor(odd, mirrors)
     return odd
 
 
@@ -56,12 +54,17 @@ def read(
 
 
 def _read(leg: Leg, masks: tf.Tensor, fill_value: float | tuple[float, ...], multiple: int) -> tf.Tensor:
-    if leg.renderer is not None:
+    renderer = MaskRenderer(leg.renderer, fill_value, multiple)
+    if not _projective(leg):
         # Positions times k: what the map adds is k times as much, and its matrix stays.
         maps = leg.map * tf.constant([1, 1, multiple], tf.int64)
-        return MaskRenderer(leg.renderer, fill_value, multiple).render(masks, maps, leg.before * multiple)
+        return renderer.render(masks, maps, leg.before * multiple)
     if masks.dtype == tf.bool:
         return tf.cast(_read(leg, tf.cast(masks, tf.uint8), fill_value, multiple), tf.bool)
     sampling = Sampling("nearest", leg.sampling.fill_mode, fill_value)
-    out = projective.warp(masks, projective.enlarged(leg.map, multiple), sampling)
-    return out if leg.acts is None else tf.where(leg.acts[:, None, None, None], out, masks)
+    maps = projective.enlarged(leg.map, multiple)
+    return projective.warp(masks, maps, *projective.sides(masks, renderer.size_after), sampling)
+
+
+def _projective(leg: Leg) -> bool:
+    return leg.map.shape[-1] == leg.map.shape[-2]

@@ -2,8 +2,8 @@
 
   Map         reads the source at other positions; a run of them is one map, and the source is sampled once
   Table       one level for another, by channel; a run of them is one table
+  Projective  the same by maps that are not affine
   Pixels      whatever else: each stands alone
-  Projective  of these, what reads at other positions too
   Mixture     a mean of what several chains of parts make
 
 Maps and projective parts move the targets of an example (masks, boxes, keypoints) as they move its pixels;
@@ -18,7 +18,6 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 from augrng.color.levels import Levels, Seen
-from augrng.geometry import projective
 from augrng.geometry.sampling import Sampling
 
 Params = Mapping[str, tf.Tensor]
@@ -110,21 +109,20 @@ class Pixels(Part):
         raise NotImplementedError
 
 
-class Projective(Pixels):
-    """Positions, by maps that are not affine: each is sampled by itself, and moves what is in the picture."""
+class Projective(Part):
+    """Positions, by maps that are not affine; composed with the maps beside it, the first ones of a recipe
+    excepted."""
 
     def how(self) -> Sampling:
         """How it reads its source."""
         raise NotImplementedError
 
+    def size_after(self, height: Any, width: Any) -> tuple[Any, Any]:
+        return height, width
+
     def maps(self, params: Params, size: tf.Tensor) -> tf.Tensor:
         """int64[B, 3, 3], for images of sizes int64[B, 2]; see `projective`."""
         raise NotImplementedError
-
-    def change(self, images: tf.Tensor, params: Params) -> tf.Tensor:
-        shape = tf.shape(images, tf.int64)
-        size = tf.broadcast_to(shape[1:3], tf.stack([shape[0], 2]))
-        return projective.warp(images, self.maps(params, size), self.how())
 
 
 class Mixture(Part):

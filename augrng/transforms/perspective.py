@@ -20,7 +20,8 @@ class RandomPerspective(Projective, Transform):
     """Moves the four corners inwards, with probability `p`; torchvision's transform.
 
     Each corner moves by whole pixels, uniform in 0 to floor(distortion_scale * floor(side / 2)) along each
-    axis. It is sampled by itself, not together with the maps before and after it.
+    axis. With the maps beside it (flips, crops, rotations) it is one map, and the picture is sampled once.
+    Those that begin a recipe decide what is decoded and how it is reduced: they are sampled first.
 
     Words: 0 decides, u < p; 1 + 2k and 2 + 2k give how far corner k moves along x and along y, the corners
     being upper left, upper right, lower right, lower left: (word % 2147483647) % (most + 1).

@@ -87,6 +87,64 @@ def test_pixels_are_those_of_float64(rng):
         assert np.array_equal(aug(image, row, 0), out[row])
 
 
+def test_it_is_one_map_with_those_beside_it(rng):
+    """A smooth picture through perspective, rotation and crop, by their float64 matrices."""
+    y, x = np.mgrid[:48, :64]
+    image = np.repeat(np.rint(120 + 60 * np.sin(x / 9) + 50 * np.cos(y / 7))[..., None], 3, -1).astype(
+        np.uint8
+    )
+    transforms = [ar.RandomPerspective(0.4), ar.RandomRotation(40), ar.RandomCrop(40, 50)]
+    aug = ar.Compose(transforms, seed=3)
+    out = aug(np.stack([image] * 12), np.arange(12), 0).numpy()
+    params = aug.sample(np.arange(12), 0, (48, 64))
+    drawn = {key: value.numpy() for key, value in params["random_perspective"].items()}
+    turn = params["random_rotation"]["angle"].numpy() / 2**32 * 2 * np.pi
+    top, left = (params["random_crop"][key].numpy() for key in ("top", "left"))
+    signs, last = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]), np.array([63, 47])
+    assert set(drawn["applied"]) == {True, False}
+    for row in range(12):
+        moved = np.array([[drawn[f"{corner}_{axis}"][row] for axis in "xy"] for corner in CORNERS])
+        seen = homography(np.where(signs, last - moved, moved), signs * last)
+        seen = seen if drawn["applied"][row] else np.eye(3)
+        cos, sin = np.cos(turn[row]), np.sin(turn[row])
+        u, v = x[:40, :50] + left[row] - 31.5, y[:40, :50] + top[row] - 23.5
+        turned = np.stack([cos * u - sin * v + 31.5, sin * u + cos * v + 23.5, np.ones_like(u)], -1)
+        source = turned @ seen.T
+        u, v = source[..., 0] / source[..., 2], source[..., 1] / source[..., 2]
+        inside = (u > 0) & (u < 63) & (v > 0) & (v < 47)
+        expected = 120 + 60 * np.sin(u / 9) + 50 * np.cos(v / 7)
+        # One sample errs by less than 2.5 levels, rounding included; two would blur twice.
+        assert np.abs(out[row][inside] - expected[inside][:, None]).max() < 2.5
+        assert (out[row][(u < -1.5) | (u > 64.5) | (v < -1.5) | (v > 48.5)] == 0).all()
+        assert np.array_equal(aug(image, row, 0), out[row])
+
+
+def test_a_map_that_asks_for_something_else_is_sampled_by_itself(rng):
+    """What reduces, or fills another way, gives what it gives after the perspective alone."""
+    images, ids = rng.integers(0, 256, (4, 40, 60, 3)).astype(np.uint8), np.arange(4)
+    for other in (ar.Resize(20, 20), ar.RandomRotation(20, fill_mode="reflect")):
+        both = ar.Compose([ar.RandomPerspective(0.4, p=1), other], seed=3)
+        names = list(both.transforms)
+        params = both.sample(ids, 0, (40, 60))
+        first = ar.Compose([ar.RandomPerspective(0.4, p=1)], seed=3)
+        second = ar.Compose([other], seed=3)
+        alone = second.apply(first.apply(images, {names[0]: params[names[0]]}), {names[1]: params[names[1]]})
+        assert np.array_equal(both(images, ids, 0), alone)
+
+
+def test_whole_pixels_move_exactly_beside_it(rng):
+    """Where no perspective was drawn, what is mirrored and cut is what it is alone."""
+    images, ids = rng.integers(0, 256, (16, 33, 47, 3)).astype(np.uint8), np.arange(16)
+    aug = ar.Compose(
+        [ar.RandomPerspective(0.3), ar.RandomFlip("horizontal_and_vertical"), ar.RandomCrop(20, 30)], seed=1
+    )
+    params = aug.sample(ids, 0, (33, 47))
+    still = ~params["random_perspective"]["applied"].numpy()
+    alone = ar.Compose([ar.RandomFlip("horizontal_and_vertical"), ar.RandomCrop(20, 30)], seed=1)
+    assert 4 < still.sum() < 12
+    assert np.array_equal(aug(images, ids, 0)[still], alone(images, ids, 0)[still])
+
+
 def test_augmix_is_the_mean_of_its_chains(photos):
     image = photos[0][100:148, 200:264]
     mix = ar.AugMix(width=2, name="mix")
