@@ -76,6 +76,14 @@ def drawn_from(transform, w, size):
         return {"delta": between(w[0], -transform.max_delta, transform.max_delta)}
     if kind in ("RandomContrast", "RandomSaturation"):
         return {"factor": between(w[0], transform.lower, transform.upper)}
+    if kind == "RandomPerspective":
+        most = [int(size[place]) // 2 * round(transform.distortion_scale * ONE) >> 24 for place in (1, 0)]
+        corners = ("top_left", "top_right", "bottom_right", "bottom_left")
+        return {"applied": happens(w[0], transform.p)} | {
+            f"{corner}_{axis}": integer(w[1 + 2 * n + k], most[k] + 1)
+            for n, corner in enumerate(corners)
+            for k, axis in enumerate("xy")
+        }
     if kind == "RandomGamma":
         return {"gamma": between(w[0], transform.lower, transform.upper)}
     if kind == "ColorJitter":

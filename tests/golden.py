@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 
 import augrng as ar
-from tests.cases import CASES, EPOCH, SIZE, UINT8_ONLY, compose, example_ids, pictures
+from tests.cases import CASES, EPOCH, SIZE, UINT8_ONLY, UNRECORDED, compose, example_ids, pictures
 
 PATH = Path(__file__).with_name("golden.json")
 GENERATORS = ("philox", "threefry")
+RECORDED = [case for case in CASES if case not in UNRECORDED]
 
 
 def entries():
@@ -24,7 +25,7 @@ def entries():
         made[f"words/{alg}"] = lambda alg=alg: ar.bits([7, -8], 6, alg=alg).numpy().tolist()
         made[f"split/{alg}"] = lambda alg=alg: ar.split(np.array([7, -8]), 2, alg=alg).numpy().tolist()
         made[f"fold_in/{alg}"] = lambda alg=alg: ar.fold_in([7, -8], np.int64(9), alg=alg).numpy().tolist()
-        for case in CASES:
+        for case in RECORDED:
             made[f"seeds/{alg}/{case}"] = lambda alg=alg, case=case: seeds(case, alg)
             made[f"keys/{alg}/{case}"] = lambda alg=alg, case=case: keys(case, alg)
             made[f"params/{alg}/{case}"] = lambda alg=alg, case=case: params(case, alg)

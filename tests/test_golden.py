@@ -17,6 +17,7 @@ from tests import drawn, golden
 from tests.cases import CASES, EPOCH, SIZE, example_ids, pictures
 from tests.geometry.test_warp import reference
 from tests.transforms import moving
+from tests.transforms.test_perspective import CORNERS, homography
 
 RECORDED = json.loads(golden.PATH.read_text())
 VALUES = RECORDED["values"]
@@ -63,7 +64,7 @@ def test_words_split_and_fold_in_are_tensorflows(alg):
 
 
 @pytest.mark.parametrize("alg", golden.GENERATORS)
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", golden.RECORDED)
 def test_seeds_and_keys_are_the_recipe_in_plain_tensorflow(case, alg):
     pair = tf.compat.v1.random.get_seed(7)
     for name, recorded in VALUES[f"seeds/{alg}/{case}"].items():
@@ -74,7 +75,7 @@ def test_seeds_and_keys_are_the_recipe_in_plain_tensorflow(case, alg):
 
 
 @pytest.mark.parametrize("alg", golden.GENERATORS)
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", golden.RECORDED)
 def test_params_follow_from_the_words(case, alg):
     """The docstrings' formulas, in plain Python."""
     size = np.array(SIZE)
@@ -131,7 +132,7 @@ def resized_window(transform, w, size):
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
-@pytest.mark.parametrize("case", [case for case in CASES if case not in drawn.COLORED])
+@pytest.mark.parametrize("case", [case for case in golden.RECORDED if case not in drawn.COLORED])
 def test_golden_pixels_are_close_to_float64(case, dtype):
     """The bytes behind the digest, against SciPy at positions from float64 matrices of the params."""
     recorded = {name: dict(group) for name, group in VALUES[f"params/philox/{case}"].items()}
@@ -153,7 +154,8 @@ def test_golden_pixels_are_close_to_float64(case, dtype):
             ky, kx = (2 ** int(max(0, np.floor(np.log2(step / 0.8)))) for step in steps)
             source = block_means(source, ky, kx)
             matrix = np.diag([1 / kx, 1 / ky, 1]) @ matrix
-        map_ = tf.constant(matrix[:2] * 2.0**24, tf.float64)
+        rows = matrix if case == "perspective" else matrix[:2]
+        map_ = tf.constant(rows * 2.0**24, tf.float64)
         exact = reference(source, map_, size, order, mode, fill)
         if order == 0:
             assert (exact != out[row]).any(-1).mean() < 0.01
@@ -192,6 +194,8 @@ def float_matrix(transform, drawn, size, size_after):
     height, width = size
     if isinstance(transform, moving.KINDS):
         return moving.float_matrix(transform, drawn, size)
+    if isinstance(transform, ar.RandomPerspective):
+        return perspective_matrix(drawn, size)
     if "height" in drawn:
         y, x = drawn["height"] / size_after[0], drawn["width"] / size_after[1]
         if "top" in drawn:
@@ -206,6 +210,15 @@ def float_matrix(transform, drawn, size, size_after):
     c, s = np.cos(2 * np.pi * turn), np.sin(2 * np.pi * turn)
     center = np.array([[1, 0, width / 2], [0, 1, height / 2], [0, 0, 1]])
     return center @ np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ np.linalg.inv(center)
+
+
+def perspective_matrix(drawn, size):
+    """From the corners as they were moved to the picture's own, between the centres of pixels."""
+    last, signs = np.array(size)[::-1] - 1, np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
+    moved = np.array([[drawn[f"{corner}_{axis}"] for axis in "xy"] for corner in CORNERS])
+    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+    matrix = homography(np.where(signs, last - moved, moved), signs * last) if drawn["applied"] else np.eye(3)
+    return half @ (matrix * np.sign(matrix[2, 2])) @ np.linalg.inv(half)
 
 
 def test_string_ids_are_tensorflows_fingerprints():

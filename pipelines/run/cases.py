@@ -48,9 +48,12 @@ CASES: dict[str, Callable[[], list[Transform]]] = {
         ar.SomeOf([ar.ToGrayscale(), ar.RandomFlip(), ar.RandomInvert(p=1)], 2),
         ar.Maybe(ar.Sequential([ar.RandomHue(0.2), ar.RandomRotation(20)]), p=0.4),
     ],
+    "perspective": lambda: [ar.RandomPerspective(0.4), ar.RandomRotation(20)],
+    "augmix": lambda: [ar.AugMix(width=2, depth=1)],
     "policies": lambda: [ar.RandAugment(), ar.TrivialAugmentWide(), ar.AutoAugment("cifar10")],
 }
-UINT8_ONLY = ("choosing", "policies")  # equalize needs 256 levels
+UNRECORDED = ("augmix",)  # has no golden values: nobody else makes its draws of the words
+UINT8_ONLY = ("augmix", "choosing", "policies")  # equalize needs 256 levels
 
 
 def compose(case: str, seed: int | None = 7, **kwargs: Any) -> ar.Compose:

@@ -36,10 +36,16 @@ def run(image, map_, size, **sampling):
 
 
 def reference(image, map_, size, order, fill_mode, fill_value):
-    """SciPy's sampling in float64 at the map's own positions; the fill by the share that lies outside."""
-    matrix = map_.numpy().reshape(2, 3) / fixed.ONE
+    """SciPy's sampling in float64 at the map's own positions; the fill by the share that lies outside.
+
+    The map has two rows, or a third one for the depth; it is then sampled as if each pixel were a source pixel
+    wide.
+    """
+    matrix = map_.numpy().reshape(-1, 3) / fixed.ONE
     y, x = np.meshgrid(np.arange(size[0]) + 0.5, np.arange(size[1]) + 0.5, indexing="ij")
-    source = [row[0] * x + row[1] * y + row[2] - 0.5 for row in matrix][::-1]
+    along_x, along_y, *depth = [row[0] * x + row[1] * y + row[2] for row in matrix]
+    source = [along / (depth[0] if depth else 1) - 0.5 for along in (along_y, along_x)]
+    widths = [1, 1] if depth else [np.hypot(*row[:2]) for row in matrix[::-1]]
     blended = fill_mode == "constant" and order == 1
     sampled = [
         scipy.ndimage.map_coordinates(
@@ -51,8 +57,8 @@ def reference(image, map_, size, order, fill_mode, fill_value):
     if not blended:
         return np.stack(sampled, -1)
     share = np.ones(size)
-    for at, side, row in zip(source, image.shape, matrix[::-1], strict=False):
-        share *= np.clip(np.minimum(at + 0.5, side - at - 0.5) / np.hypot(*row[:2]) + 0.5, 0, 1)
+    for at, side, width in zip(source, image.shape, widths, strict=False):
+        share *= np.clip(np.minimum(at + 0.5, side - at - 0.5) / width + 0.5, 0, 1)
     return np.stack([share * plane + (1 - share) * fill_value for plane in sampled], -1)
 
 
