@@ -73,8 +73,9 @@ class Tables:
 
         if images.dtype != tf.uint8:
             return levels.of_levels(made(x), images)
-        unchanged = tf.broadcast_to(x, [batch, channels, 256])
-        some = next(iter(drawn[self.members[0].place].values()))
+        some = tf.cast(next(iter(drawn[self.members[0].place].values())), tf.int64)
+        # With what was drawn in it, it is no constant with an element for each level of a batch.
+        unchanged = tf.broadcast_to(x + (tf.reshape(some, [-1, 1, 1]) & 0), [batch, channels, 256])
         changed = lambda: tf.broadcast_to(made(x), tf.shape(unchanged))  # noqa: E731
         table = tf.cond(fixed.never(some), lambda: unchanged, changed)
         return levels.look_up(images, table)
