@@ -55,6 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
     if len(skipped) > SHOWN:
         ids = " ".join(str(id_) for id_, _ in skipped[SHOWN:])
         print(f"build: skipped ids (the manifest says why): {ids}", file=sys.stderr)
+    if job.left_out:
+        print(f"build: features left out: {', '.join(job.left_out)}", file=sys.stderr)
     counts = f"{manifest['records']} records of {manifest['examples']} examples, {len(skipped)} skipped"
     print(f"{args.out}: {counts}, fingerprint {manifest['fingerprint']}")
     return 0

@@ -118,6 +118,8 @@ class Job:
                 "source: images must be uint8 or uint16 with 1, 3 or 4 channels to become PNGs, got "
                 f"{self.dtype.name} with {self.shape[-1]}"
             )
+        kept = {"image", "id", "epoch", "path", "tfds_id", plan.label or "label"}
+        self.left_out = sorted(set(self.source.dataset().element_spec) - kept)  # features
         self.files = [f"{self.stem}-{shard:05d}-of-{count:05d}" for shard in range(count)]
         self.bounds = [size * shard // count for shard in range(count + 1)]
 

@@ -159,7 +159,11 @@ def write_metadata(job: Job, out: Path, entries: list[Json]) -> None:
     )
     try:
         tfds.folder_dataset.write_metadata(
-            data_dir=out, features=features, split_infos=[info], check_data=False
+            data_dir=out,
+            features=features,
+            split_infos=[info],
+            check_data=False,
+            supervised_keys=("image", "label") if job.labelled else None,
         )
     except (OSError, tf.errors.OpError) as error:
         raise BuildError(f"{out}: its metadata cannot be written: {cause(error)}") from error

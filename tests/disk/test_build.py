@@ -126,23 +126,28 @@ def test_images_keep_their_sizes_where_nothing_says_otherwise(images, tmp_path, 
     assert tfds.builder_from_directory(tmp_path / "out").info.features["image"].shape == (None, None, 3)
 
 
-def test_the_demos_digits(tmp_path):
+def test_the_demos_digits(tmp_path, capsys):
     aug = ar.Compose([ar.RandomCrop(28, 28), ar.RandomFlip(), ar.RandomRotation(20)], seed=7)
     (tmp_path / "recipe.json").write_text(aug.to_json())
     options = ["--data-dir", tmp_path / "data", "--recipe", tmp_path / "recipe.json", "--variants", 2]
     assert build("digits", tmp_path / "out", *options) == 0
+    assert "build: features left out: index\n" in capsys.readouterr().err
     manifest = manifest_of(tmp_path / "out")
     readme = re.findall(r"epoch \d: fingerprint 1437:([0-9a-f]{32})", (ROOT / "README.md").read_text())
     value = sum(int(text, 16) for text in readme) % 2**128
     assert manifest["fingerprint"] == f"2874:{value:032x}"
     assert len(manifest["shards"]) == 2
     assert build("tfds:digits:test[:30]", "--data-dir", tmp_path / "data", tmp_path / "test") == 0
+    pairs = tfds.builder_from_directory(tmp_path / "test").as_dataset(split="test", as_supervised=True)
     own = tfds.builder_from_directory(tmp_path / "data" / "digits" / "1.0.0").as_dataset(
         split="test[:30]", read_config=tfds.ReadConfig(add_tfds_id=True)
     )
     for record, there in zip(read_back(tmp_path / "test", "test"), own, strict=True):
         np.testing.assert_array_equal(record["image"], there["image"])
         assert (record["id"], record["label"]) == (ar.string_ids(there["tfds_id"]), there["label"])
+    for (pixels, label), record in zip(pairs, read_back(tmp_path / "test", "test"), strict=True):
+        assert np.array_equal(pixels, record["image"])
+        assert label == record["label"]
 
 
 def test_tfrecords_and_prepared_datasets_as_sources(images, tmp_path):
