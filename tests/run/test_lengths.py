@@ -34,13 +34,13 @@ def from_records(path, tags):
 def from_generator(image, spec):
     def records():
         for number, (tags, boxes) in enumerate(zip(TAGS, BOXES, strict=True)):
-            yield {"image": image(PICTURES[number]), "id": number, "tags": tags, "boxes": boxes}
+            yield {"image": image(PICTURES[number]), "id": number, "tags": tags, "places": boxes}
 
     signature = {
         "image": spec,
         "id": tf.TensorSpec([], tf.int64),
         "tags": tf.TensorSpec([None], tf.int64),
-        "boxes": tf.TensorSpec([None, 4], tf.float32),
+        "places": tf.TensorSpec([None, 4], tf.float32),
     }
     return pl.from_dataset(tf.data.Dataset.from_generator(records, output_signature=signature))
 
@@ -76,13 +76,13 @@ def test_each_row_is_its_examples(kind, tmp_path):
             continue
         seen = []
         for batch in pl.make_dataset(source, AUG, batch_size=4, seed=1, **options):
-            assert all(isinstance(batch[f], tf.RaggedTensor) for f in ("tags", "boxes") if f in batch)
+            assert all(isinstance(batch[f], tf.RaggedTensor) for f in ("tags", "places") if f in batch)
             for row, id_ in enumerate(batch["id"].numpy()):
                 seen.append(int(id_))
                 assert np.array_equal(batch["tags"][row], TAGS[id_])
                 assert np.array_equal(batch["image"][row], AUG(PICTURES[id_], id_, 0))
-                if "boxes" in batch:
-                    assert np.array_equal(batch["boxes"][row], BOXES[id_])
+                if "places" in batch:
+                    assert np.array_equal(batch["places"][row], BOXES[id_])
         expected = {"host": 5, "whole batches": 8}.get(name, COUNT)
         assert len(set(seen)) == len(seen) == expected
 
