@@ -50,15 +50,14 @@ def measure(seeds: int, steps: int, data_dir: str) -> Figures:
     training, test, channels = open_splits("digits", data_dir)
     moved = ar.Compose([ar.RandomCrop(32, 32, padding=3), ar.RandomRotation(25)], seed=2026)
     upright = moved.evaluation()
-    trained = dict(
-        zip(KINDS, (upright.transforms, moved.transforms, {"": ar.RandAugment(2, 9)}), strict=True)
-    )
+    drawn = [ar.CenterCrop(32, 32), ar.RandAugment(2, 9)]
+    trained = dict(zip(KINDS, (upright.transforms.values(), moved.transforms.values(), drawn), strict=True))
     figures: Figures = {kind: {name: [] for name in TESTS} for kind in KINDS}
     with tqdm(total=len(KINDS) * seeds * steps, unit=" steps") as bar:
         for seed in range(seeds):
             for kind, found in figures.items():
                 ar.seed_everything(seed)
-                aug = ar.Compose(trained[kind].values(), seed=seed)
+                aug = ar.Compose(trained[kind], seed=seed)
                 settings = Settings(digest_of(training), aug.to_json(), seed, 64, (32, 32, channels), 10)
                 trainer = Trainer(settings, training)
                 trainer.run(steps, lambda loss: bar.update() and None)
