@@ -131,9 +131,9 @@ def how(parts: Sequence[Any]) -> Sampling:
     return next(part.how() for part in parts if isinstance(part, Projective))
 
 
-def joins(parts: Sequence[Any], sampling: Sampling) -> bool:
-    """Whether parts may be sampled so, together with a projective one: nothing is reduced, and none asks for
-    another way."""
+def joins(parts: Sequence[Any]) -> bool:
+    """Whether parts with a projective one may be sampled together: none reduces or asks for another way."""
+    sampling = how(parts)
     for part in parts:
         if isinstance(part, Projective):
             if part.how() != sampling:

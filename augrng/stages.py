@@ -18,7 +18,7 @@ import tensorflow as tf
 from augrng import fixed
 from augrng.color import levels, words
 from augrng.color.levels import Levels, Seen
-from augrng.maps import Geometry, Projected, how, joins
+from augrng.maps import Geometry, Projected, joins
 from augrng.members import Drawn, Member, unless
 from augrng.transforms.parts import Map, Mixture, Pixels, Projective, Table
 
@@ -155,15 +155,10 @@ def stages_of(members: Sequence[Member]) -> tuple[Stage, ...]:
         last, run = runs[-1]
         looks = kind is Tables and "grey" in member.part.sees  # type: ignore[attr-defined]
         moves = {kind, last} <= {Geometry, Projected} and len(runs) > 1
-        if moves and Projected in (kind, last) and _together([*run, member]):
+        if moves and Projected in (kind, last) and joins([one.part for one in (*run, member)]):
             runs[-1] = (Projected, [*run, member])
         elif kind is last and kind not in (Alone, Mixed, Projected) and not looks:
             run.append(member)
         else:
             runs.append((kind, [member]))
     return tuple(kind(run) for kind, run in runs)
-
-
-def _together(run: Sequence[Member]) -> bool:
-    parts = [member.part for member in run]
-    return joins(parts, how(parts))

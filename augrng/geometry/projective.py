@@ -50,13 +50,7 @@ def from_corners(size: tf.Tensor, corners: tf.Tensor) -> tf.Tensor:
     matrix = _matrix(square)
     rows, up = _scaled(matrix[:, :2], 30)
     depth, deeper = _scaled(matrix[:, 2:], 30)
-    (a, b, c), (d, e, f) = (tf.unstack(row, axis=-1) for row in tf.unstack(rows, axis=-2))
-    g, h, i = tf.unstack(depth[:, 0], axis=-1)
-    inverse = _normal(_matrix([
-        [e * i - f * h, c * h - b * i, b * f - c * e],
-        [f * g - d * i, a * i - c * g, c * d - a * f],
-        [d * h - e * g, b * g - a * h, a * e - b * d],
-    ]))  # fmt: skip
+    inverse = _normal(_adjugate(tf.concat([rows, depth], -2)))
     units = tf.concat([tf.maximum(up - deeper, 0)] * 2 + [tf.maximum(deeper - up, 0)], -1)
     inverse = tf.bitwise.left_shift(inverse, units + tf.zeros_like(inverse))
     # The square's (u, v) are shares of the way between centres: x = (width - 1) u, in the inverse's words.
@@ -120,14 +114,7 @@ def unmove(maps: tf.Tensor, size: tf.Tensor, points: tf.Tensor) -> tf.Tensor:
       Fixed-point int64[B, N, 2], brought within `affine.LIMIT`.
     """
     side = _side(size)
-    (a, b, c), (d, e, f), (g, h, i) = (
-        tf.unstack(row, axis=-1) for row in tf.unstack(_balanced(maps, side), axis=-2)
-    )
-    inverse = _scaled(_matrix([
-        [e * i - f * h, c * h - b * i, b * f - c * e],
-        [f * g - d * i, a * i - c * g, c * d - a * f],
-        [d * h - e * g, b * g - a * h, a * e - b * d],
-    ]), 32)[0]  # fmt: skip
+    inverse = _scaled(_adjugate(_balanced(maps, side)), 32)[0]
     share = fixed.scale(points, (_SHARE_BITS - fixed.FRACTION - side)[:, None])
     share = tf.clip_by_value(share, -2 << _SHARE_BITS, 2 << _SHARE_BITS)
     x, y, depth = (
@@ -230,6 +217,16 @@ def _product(outer: tf.Tensor, inner: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(outer[..., None] * inner[:, None], -2)
 
 
+def _adjugate(matrix: tf.Tensor) -> tf.Tensor:
+    """The inverse of int64[B, 3, 3] times the determinant."""
+    (a, b, c), (d, e, f), (g, h, i) = (tf.unstack(row, axis=-1) for row in tf.unstack(matrix, axis=-2))
+    return _matrix([
+        [e * i - f * h, c * h - b * i, b * f - c * e],
+        [f * g - d * i, a * i - c * g, c * d - a * f],
+        [d * h - e * g, b * g - a * h, a * e - b * d],
+    ])  # fmt: skip
+
+
 def _matrix(rows: list[list[tf.Tensor]]) -> tf.Tensor:
     return tf.stack([tf.stack(row, -1) for row in rows], -2)
 
@@ -241,12 +238,8 @@ def _normal(matrix: tf.Tensor) -> tf.Tensor:
 
 def _scaled(matrix: tf.Tensor, bits: int) -> tuple[tf.Tensor, tf.Tensor]:
     """int64[B, m, n] times the power of two that gives its largest entry so many bits, and its exponent."""
-    most = tf.reduce_max(tf.abs(matrix), [-2, -1], keepdims=True)
-    up = bits - tf.reduce_sum(tf.cast(most[..., None] >= _powers(0), tf.int64), -1)
-    down = tf.maximum(-up, 0)
-    half = tf.where(down > 0, tf.bitwise.left_shift(tf.ones_like(down), tf.maximum(down - 1, 0)), 0 * down)
-    raised = tf.bitwise.left_shift(matrix + half, tf.maximum(up, 0) + tf.zeros_like(matrix))
-    return tf.bitwise.right_shift(raised, down + tf.zeros_like(matrix)), up
+    up = bits - fixed.length(tf.reduce_max(tf.abs(matrix), [-2, -1], keepdims=True))
+    return fixed.scale(matrix, up), up
 
 
 def _powers(bits: int) -> tf.Tensor:

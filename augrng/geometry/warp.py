@@ -85,12 +85,11 @@ def sampled(source: "Source", grid: Grid) -> tf.Tensor:
         taps = [source.at(grid, left + dx, top + dy) for dy in (0, 1) for dx in (0, 1)]
         return source.blend(taps, weights, grid.share())
 
-    if grid.sampling.interpolation == "nearest":
-        return source.unpack(tf.cond(tf.reduce_all(grid.whole_pixels()), nearest, nearest))
     # Maps that move whole pixels need one tap instead of four, and give the same bits either way. The branch
     # has a second use: without it XLA on the CPU computes every packed word again for each byte that `unpack`
     # cuts out of it.
-    return source.unpack(tf.cond(tf.reduce_all(grid.whole_pixels()), nearest, bilinear))
+    between = nearest if grid.sampling.interpolation == "nearest" else bilinear
+    return source.unpack(tf.cond(tf.reduce_all(grid.whole_pixels()), nearest, between))
 
 
 def sources(pixels: tf.Tensor, offsets: tf.Tensor | None, fill: list[float]) -> list["Source"]:
