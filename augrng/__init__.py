@@ -1,6 +1,7 @@
 """Image augmentation whose random decisions are pure functions of (seed, op, epoch, example id)."""
 
 from augrng import presets as presets
+from augrng.caching import keep_programs as keep_programs
 from augrng.compose import Compose as Compose
 from augrng.compose import from_json as from_json
 from augrng.fingerprint import Fingerprint as Fingerprint

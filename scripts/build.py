@@ -23,6 +23,7 @@ from pipelines.disk.build import BuildError, Job, Plan, cause
 from pipelines.disk.shards import build
 from pipelines.sources.source import duplicate_ids
 from pipelines.sources.spec import open_source
+from scripts.starting import start
 
 SOURCES = str(open_source.__doc__).split("\n")[0].removeprefix("Opens ").rstrip(".")
 SHOWN = 20  # duplicates, skipped examples
@@ -110,4 +111,4 @@ def check(args: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    start(main)

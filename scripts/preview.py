@@ -27,6 +27,7 @@ from pipelines.show.sheets import Row, animation, augmented, contact_sheet
 from pipelines.sources.digits import photo_paths
 from pipelines.sources.listing import listed
 from pipelines.sources.source import IMAGE_SUFFIXES
+from scripts.starting import start
 
 SUFFIXES = {*IMAGE_SUFFIXES, ".tif", ".tiff"}
 
@@ -172,4 +173,4 @@ def positive(text: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    start(main)

@@ -14,6 +14,7 @@ from tests.conftest import ROOT
 # What each module or room of augrng may import from augrng.
 AUGRNG = {
     "arguments": set(),
+    "caching": set(),
     "fixed": set(),
     "random": {"arguments"},
     "geometry": {"fixed"},
