@@ -109,6 +109,8 @@ def _goes_alone(batch: Record, name: str, target: Target) -> bool:
     return isinstance(mask, tf.RaggedTensor) or mask.dtype == tf.string
 
 
-def _decoded(mask: tf.Tensor) -> tf.Tensor:
-    """A mask's pixels: an encoded one is grey, uint8."""
+def _decoded(mask: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
+    """A mask's pixels: an encoded one is grey, uint8; one out of a batch of several sizes comes ragged."""
+    if isinstance(mask, tf.RaggedTensor):
+        return mask.to_tensor()
     return decode(mask, channels=1) if mask.dtype == tf.string else mask

@@ -438,7 +438,7 @@ def test_unreadable_images_stop_the_build_or_are_left_out(images, tmp_path, caps
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nonsense", "{out}"], "source: must be digits, photos, folder:DIR, .*, got 'nonsense'"),
+        (["nonsense", "{out}"], "source: must be digits, photos, scenes, folder:DIR, .*, got 'nonsense'"),
         (["folder:", "{out}"], "source: must be"),
         (["folder:{out}/none", "{out}"], "must be a folder that exists"),
         (["tfrecord:{out}/none*", "{out}"], "must name TFRecord files"),
