@@ -2,7 +2,8 @@
 
 All that is drawn follows from words of `augrng.bits`, by integers alone, so the pictures are the same
 everywhere. A scene is divided into four quarters of at least 32x32 pixels; in each lies nothing, a rectangle
-or a disc, whole and apart from the others: the box of an object is the tight box of its part of the mask.
+(rather blue) or a disc (rather red), whole and apart from the others: the box of an object is the tight box
+of its part of the mask.
 """
 
 from collections.abc import Iterator
@@ -104,7 +105,9 @@ def _scene(photos: list[Image.Image], words: list[int]) -> Scene:
         y1, x1, y2, x2 = _box(rest[:4], height // 2, width // 2, is_round=kind == 2)
         box = (y + y1, x + x1, y + y2, x + x2)
         inside = _inside(box, height, width, is_round=kind == 2)
-        image[inside] = (image[inside].astype(np.int64) + 3 * (np.array(rest[4:]) % 256)) // 4
+        colour = np.array(rest[4:]) % 128
+        colour[0 if kind == 2 else 2] += 128
+        image[inside] = (image[inside].astype(np.int64) + 7 * colour) // 8
         mask[inside] = kind
         boxes.append(box)
         labels.append(kind - 1)
