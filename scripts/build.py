@@ -22,10 +22,9 @@ import augrng as ar
 from pipelines.disk.build import BuildError, Job, Plan, cause
 from pipelines.disk.shards import build
 from pipelines.sources.source import duplicate_ids
-from pipelines.sources.spec import open_source
+from pipelines.sources.spec import kinds, open_source
 from scripts.starting import start
 
-SOURCES = str(open_source.__doc__).split("\n")[0].removeprefix("Opens ").rstrip(".")
 SHOWN = 20  # duplicates, skipped examples
 
 
@@ -76,7 +75,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("source", help=SOURCES)
+    parser.add_argument("source", help=kinds())
     parser.add_argument("out", nargs="?", type=Path, help="folder of the dataset; made if need be")
     parser.add_argument(
         "--recipe", help="a file of JSON, JSON, or calls such as RandomFlip(); default: as decoded"

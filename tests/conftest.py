@@ -77,6 +77,15 @@ def photos():
     return [tf.io.decode_jpeg(tf.io.read_file(str(path))).numpy() for path in photo_paths()]
 
 
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory):
+    """The builder of the drawn scenes, prepared."""
+    from pipelines.sources.digits import prepared
+    from pipelines.sources.scenes import Scenes
+
+    return prepared(Scenes, tmp_path_factory.mktemp("scenes"))
+
+
 @pytest.fixture
 def python():
     """Runs a program in a fresh Python process and returns what it prints."""

@@ -1,6 +1,6 @@
 """Materialised datasets: a source, plain or augmented, written as TFRecord shards that TFDS reads back.
 
-    OUT/digits-train.tfrecord-00000-of-00004   tf.train.Example: image (PNG), id, epoch, label if there is one
+    OUT/digits-train.tfrecord-00000-of-00004   tf.train.Example: image (PNG), id, epoch, all else it has
     OUT/dataset_info.json, features.json       for tfds.builder_from_directory(OUT)
     OUT/record_offsets.npz                     where the records of each shard begin, for random access
     OUT/manifest.json                          from what and with what it was made, counts, fingerprints
@@ -24,6 +24,8 @@ import numpy as np
 import tensorflow as tf
 
 import augrng as ar
+from augrng.targets.base import names_in
+from pipelines.disk import features
 from pipelines.images.decode import decode
 from pipelines.sources.source import Record
 from pipelines.sources.spec import open_source
@@ -41,12 +43,13 @@ class BuildError(Exception):
 
 
 class Example(NamedTuple):
-    """An example's variants, uint8 or uint16[k, H, W, C], and their PNGs; or why there are none."""
+    """An example's variants, uint8 or uint16[k, H, W, C], PNGs of them, all else; or why there are none."""
 
     id: int
     label: int = 0
     pixels: np.ndarray = np.zeros([0])
     pngs: tuple[bytes, ...] = ()
+    others: tuple[Record, ...] = ()
     failure: str = ""
 
     def fingerprint(self) -> ar.Fingerprint:
@@ -54,6 +57,12 @@ class Example(NamedTuple):
             return ar.Fingerprint()
         epochs = np.arange(len(self.pixels))
         return ar.fingerprint(self.pixels, np.full_like(epochs, self.id), epochs)
+
+    def whole(self) -> ar.Fingerprint:
+        """The fingerprint with all that the variants have beside their pixels."""
+        each = zip(self.pixels, self.others, strict=False)
+        parts = (features.fingerprint(*one, self.id, epoch) for epoch, one in enumerate(each))
+        return sum(parts, ar.Fingerprint())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +78,7 @@ class Plan:
       channels: of decoded images, 1 for grey, 3 for RGB, 4 for RGB and alpha; None takes TFDS's word for it,
         else 3.
       label: the integer feature to keep as "label"; None is the feature "label", if there is one (of
-        tfrecord: sources none). Other features are left out.
+        tfrecord: sources none).
       data_dir: where tfds: looks; digits and photos are prepared there, None is "out/data".
     """
 
@@ -111,15 +120,19 @@ class Job:
         if not 1 <= count <= min(size, 99_999):
             raise ValueError(f"shards: must be at least 1 and at most the {size} examples, got {count}")
         self.plan = dataclasses.replace(plan, shards=count, channels=plan.channels or channels)
-        _, _, label, pixels, _ = self._dataset(0, png=False).element_spec
+        _, _, label, pixels, _, _ = self._dataset(0, png=False).element_spec
         self.labelled, self.shape, self.dtype = label.shape.rank == 0, pixels.shape[1:], pixels.dtype
         if self.dtype not in (tf.uint8, tf.uint16) or self.shape[-1] not in (1, 3, 4):
             raise TypeError(
                 "source: images must be uint8 or uint16 with 1, 3 or 4 channels to become PNGs, got "
                 f"{self.dtype.name} with {self.shape[-1]}"
             )
-        kept = {"image", "id", "epoch", "path", "tfds_id", plan.label or "label"}
-        self.left_out = sorted(set(self.source.dataset().element_spec) - kept)  # features
+        loaded = self.source.dataset()
+        self.left_out = features.left_out(loaded.element_spec)
+        self.others = loaded.map(lambda record: (record["id"], self._others(record))).element_spec[
+            1
+        ]  # by name
+        self.features = features.of(self.others)
         self.files = [f"{self.stem}-{shard:05d}-of-{count:05d}" for shard in range(count)]
         self.bounds = [size * shard // count for shard in range(count + 1)]
 
@@ -133,6 +146,7 @@ class Job:
             "stream_version": ar.STREAM_VERSION,
             "versions": versions(),
             "examples": len(self.ids),
+            **({"features": names_in(self.others)} if self.others else {}),
             "ids": hashlib.sha256(self.ids.astype("<i8").tobytes()).hexdigest(),
         }
 
@@ -145,7 +159,7 @@ class Job:
         made = iter(self._dataset(start, png).prefetch(tf.data.AUTOTUNE))
         for index, id_ in enumerate(self.ids[start:].tolist(), start):
             try:
-                number, found, label, pixels, pngs = (tensor.numpy() for tensor in next(made))
+                number, found, label, pixels, pngs, others = (tensor.numpy() for tensor in next(made))
             except _UNREADABLE as error:  # the iterator goes on with the next example
                 yield Example(id_, failure=cause(error))
                 continue
@@ -153,7 +167,8 @@ class Job:
                 raise BuildError(f"{self.source.name}: failed at id {id_}: {cause(error)}") from error
             if (number, found) != (index, id_):
                 raise BuildError(f"{self.source.name}: changed while read, id {found} stands where {id_} was")
-            yield Example(id_, int(label.sum()), pixels, tuple(pngs))
+            kept = tuple(features.unpacked(parts, self.others) for parts in others) if self.others else ()
+            yield Example(id_, int(label.sum()), pixels, tuple(pngs), kept)
 
     def _dataset(self, start: int, png: bool) -> tf.data.Dataset:
         numbered = self.source.numbered(start)
@@ -162,22 +177,42 @@ class Job:
 
     def _make(self, png: bool, number: tf.Tensor, record: Record) -> tuple[tf.Tensor, ...]:
         record = self.source.load(record)
-        image, id_, label = record["image"], record["id"], record.get(self.plan.label or "label")
+        id_, label = record["id"], record.get(self.plan.label or "label")
         if label is None and self.plan.label:
             raise ValueError(f"label: must be one of the features {sorted(record)}, got {self.plan.label!r}")
         if label is not None and not (label.dtype.is_integer and label.shape.rank == 0):
             got = f"{label.dtype.name}{label.shape}"
             raise TypeError(f"label: must be an integer for each example, got {got}; name another feature")
         label = tf.zeros([0], tf.int64) if label is None else tf.cast(label, tf.int64)
+        example = self._decoded(record)
+        if self.aug is None:
+            pixels, others = (part[None] for part in self._made(example, tf.constant(0, tf.int64)))
+        else:
+            image, epochs = example["image"], tf.range(self.plan.variants, dtype=tf.int64)
+            size = [*(self.aug.output_size or (None, None)), image.shape[-1]]
+            spec = (tf.TensorSpec(size, image.dtype), tf.TensorSpec([None], tf.string))
+            make = functools.partial(self._made, example)
+            pixels, others = tf.map_fn(make, epochs, fn_output_signature=spec)
+        pngs = tf.io.encode_png(pixels) if png else tf.zeros([0], tf.string)
+        return number, id_, label, pixels, pngs, others
+
+    def _decoded(self, record: Record) -> Record:
+        """A loaded record with its image, and with a recipe its masks, as pixels."""
+        image = record["image"]
         if image.dtype == tf.string:
             image = decode(image, channels=self.plan.channels or 3, dtype=self.source.dtype or "uint8")
-        pixels, aug = image[None], self.aug
-        if aug is not None:
-            spec = tf.TensorSpec([*(aug.output_size or (None, None)), image.shape[-1]], image.dtype)
-            epochs = tf.range(self.plan.variants, dtype=tf.int64)
-            pixels = tf.map_fn(lambda epoch: aug(image, id_, epoch), epochs, fn_output_signature=spec)
-        pngs = tf.io.encode_png(pixels) if png else tf.zeros([0], tf.string)
-        return number, id_, label, pixels, pngs
+        return features.decoded(self.aug, {**record, "image": image})
+
+    def _made(self, example: Record, epoch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The pixels of a decoded record in an epoch, and what else is kept of it, packed."""
+        moved = example if self.aug is None else self.aug(example, example["id"], epoch)
+        return moved["image"], features.packed(features.others(moved, self.plan.label))
+
+    def _others(self, record: Record) -> Record:
+        """What is kept of a loaded record beside image, id and label."""
+        example = self._decoded(record)
+        moved = example if self.aug is None else self.aug(example, example["id"], 0)
+        return features.others(moved, self.plan.label)
 
 
 def read_manifest(path: Path) -> Json:

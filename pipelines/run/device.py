@@ -57,9 +57,10 @@ class OnDevice:
             yield ahead
 
     @property
-    def features(self) -> list[str]:
-        """The names in a batch."""
-        return [name for name in self._batches.element_spec if name not in _ONLY_MOVED]
+    def features(self) -> dict[str, Any]:
+        """What a batch has, by name; what describes "image" is that of what goes over."""
+        spec = self._batches.element_spec
+        return {name: part for name, part in spec.items() if name not in _ONLY_MOVED}
 
     def __len__(self) -> int:
         """How many batches there are; TypeError if that is not known or has no end."""

@@ -13,7 +13,7 @@ import augrng as ar
 from augrng.chain import Work
 from augrng.targets import Target
 from augrng.targets.base import found, put
-from pipelines.images.decode import decode
+from pipelines.images.masks import decode_mask
 from pipelines.images.rows import each
 from pipelines.sources.source import Record
 
@@ -109,6 +109,8 @@ def _goes_alone(batch: Record, name: str, target: Target) -> bool:
     return isinstance(mask, tf.RaggedTensor) or mask.dtype == tf.string
 
 
-def _decoded(mask: tf.Tensor) -> tf.Tensor:
-    """A mask's pixels: an encoded one is grey, uint8."""
-    return decode(mask, channels=1) if mask.dtype == tf.string else mask
+def _decoded(mask: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
+    """The pixels of a mask that is encoded, or that is ragged, out of a batch of several sizes."""
+    if isinstance(mask, tf.RaggedTensor):
+        return mask.to_tensor()
+    return decode_mask(mask) if mask.dtype == tf.string else mask
