@@ -25,7 +25,7 @@ def cause_of(source: Source, reader: Reader, rows: int) -> Callable[[Record], tf
     """
 
     def of_plan(record: Record) -> tf.Tensor:
-        plan = reader.plan_one(record["image"], record["id"], record["epoch"], most=rows)
+        plan = tf.nest.map_structure(lambda part: part[0], reader.plan_of(record, most=rows))
         height, width = (tf.strings.as_string(side) for side in tf.unstack(plan.size))
         claim = tf.strings.join(["; its header says height ", height, ", width ", width])
         rules = [f"it is {reader.rules[0]}", *reader.rules[1:]]
@@ -37,7 +37,7 @@ def cause_of(source: Source, reader: Reader, rows: int) -> Callable[[Record], tf
 
     def of_targets(record: Record) -> tf.Tensor:
         """What keeps the targets of an image that can be read from being moved."""
-        plans = reader.plans_of_one(record["image"], record["id"], record["epoch"], rows)
+        plans = reader.plan_of(record, most=rows)
         with tf.control_dependencies([each(reader.pixels, record["image"][None], plans)]):
             return fault(reader.aug, record, Work(plans.whole, plans.rest), plans.size)
 

@@ -20,7 +20,7 @@ from pipelines.run.cause import cause_of
 from pipelines.run.device import OnDevice, as_rows, of_pixels, of_rows, padded_rows
 from pipelines.run.guard import OnError, guarded
 from pipelines.run.guard import Work as Task
-from pipelines.run.moved import moved, moved_one, moved_pixels
+from pipelines.run.moved import augmented, moved, moved_one, to_augment
 from pipelines.run.order import Order, ordered, substitutes
 from pipelines.sources.source import Record, Source, ragged_features
 
@@ -154,11 +154,9 @@ def make_dataset(
         if device:
             batches, on_device = batches.map(functools.partial(padded_rows, aug)), of_rows(aug, output)
     elif not device:
-        batches = batches.map(functools.partial(_augmented, aug), num_parallel_calls)
+        batches = batches.map(functools.partial(augmented, aug), num_parallel_calls)
     elif image.shape.is_fully_defined():
-        batches = batches.map(
-            lambda batch: moved_pixels(aug, batch, lambda: batch["image"]), num_parallel_calls
-        )
+        batches = batches.map(functools.partial(to_augment, aug), num_parallel_calls)
         on_device = of_pixels(aug, output)
     else:
         raise ValueError(
@@ -189,22 +187,6 @@ def _options() -> tf.data.Options:
     # The rewriting takes half a second for each iterator, and what is built here leaves it nothing to do.
     options.experimental_optimization.apply_default_optimizations = False
     return options
-
-
-def _augmented(aug: ar.Compose, batch: Record) -> Record:
-    """A batch of pixels, augmented: of one size by one program, of several one by one."""
-    image, ids, epochs = batch["image"], batch["id"], batch["epoch"]
-
-    def one(image: tf.RaggedTensor | tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
-        return aug(image.to_tensor() if isinstance(image, tf.RaggedTensor) else image, id_, epoch)
-
-    def read() -> tf.Tensor:
-        known = tf.identity(ids)  # comes after what `moved_pixels` wants first
-        if not isinstance(image, tf.RaggedTensor) and not aug.program.chooses:
-            return aug(image, known, epochs)
-        return each(one, image, known, epochs)
-
-    return moved_pixels(aug, batch, read)
 
 
 def _of_size(rows: int, batch: Record) -> Record:
@@ -252,7 +234,8 @@ def _seeing(source: Source, reader: Reader, rows: int) -> Task:
         added, facts = each(prepare, batch)
         batch = {**batch, **added}
         contents = batch["image"]
-        plans = reader.plan(contents, facts, batch["id"], batch["epoch"], most=rows)
+        seen = reader.aug.program.seen(batch, single=False)
+        plans = reader.plan(contents, facts, batch["id"], batch["epoch"], most=rows, seen=seen)
         work = Work(plans.whole, plans.rest)
         read = lambda: each(reader.pixels, tf.identity(contents), plans)  # noqa: E731
         return moved(reader.aug, batch, work, plans.size, read)
@@ -260,7 +243,7 @@ def _seeing(source: Source, reader: Reader, rows: int) -> Task:
     def alone(record: Record) -> Record:
         record = {**record, **load(record)}
         contents = record["image"]
-        plans = reader.plans_of_one(contents, record["id"], record["epoch"], rows)
+        plans = reader.plan_of(record, most=rows)
         work = Work(plans.whole, plans.rest)
         read = lambda: each(reader.pixels, tf.identity(contents)[None], plans)[0]  # noqa: E731
         return moved_one(reader.aug, record, work, plans.size, read)
@@ -274,7 +257,7 @@ def _decoding(source: Source, reader: Reader) -> Task:
     def alone(record: Record) -> Record:
         record = source.load(record)
         contents = record["image"]
-        plans = reader.plans_of_one(contents, record["id"], record["epoch"], 1)
+        plans = reader.plan_of(record, most=1)
         plan = tf.nest.map_structure(lambda part: part[0], plans)
         decoded = lambda: reader.decoded(tf.identity(contents), plan)  # noqa: E731
         record = moved_one(reader.aug, record, Work(plans.whole, plans.rest), plans.size, decoded)
