@@ -27,6 +27,7 @@ from augrng.targets.rows import batched, left, padding, present, rounded_up
 from augrng.transforms.base import SHARE_BITS, Rectangles
 
 _ORDERS = ("xyxy", "xywh", "cxcywh", "yxyx")
+_SLACK = fixed.ONE // 64  # positions are exact to this
 FORMATS = (*_ORDERS, *(f"rel_{order}" for order in _ORDERS))
 
 
@@ -39,7 +40,8 @@ class Boxes(Target):
     off is gone: a box that was cut goes on as the box that is left.
 
     A box goes, and its row of all `labels` with it, if less than `min_visible` of that enclosing box's area
-    lies in the picture, a side is shorter than `min_size`, or no area is left.
+    lies in the picture, a side is shorter than `min_size`, or no area is left. Positions are rounded, so 1/64
+    pixel beyond the picture's border counts as in it, and a side may be so much shorter.
 
     **Bad boxes, one rule.** A box is clipped to the picture that it comes with, and one without area is none,
     and goes. Refused, by the example's id, is what clipping cannot have been meant for: a coordinate that is
@@ -203,12 +205,13 @@ class Boxes(Target):
             whole_low, whole_high = tf.reduce_min(quad, 2), tf.reduce_max(quad, 2)
             ends = leg.after[:, None, ::-1] * fixed.ONE
             low, high = (tf.clip_by_value(end, tf.zeros_like(ends), ends) for end in (whole_low, whole_high))
+            seen_low, seen_high = tf.maximum(whole_low, low - _SLACK), tf.minimum(whole_high, high + _SLACK)
             keep &= tf.reduce_all(high > low, -1)
             for axis in (0, 1):
-                part = (high - low)[..., axis] * (1 << SHARE_BITS)
+                part = (seen_high - seen_low)[..., axis] * (1 << SHARE_BITS)
                 part = tf.math.floordiv(part, tf.maximum((whole_high - whole_low)[..., axis], 1))
                 share = tf.bitwise.right_shift(share * part, tf.constant(SHARE_BITS, tf.int64))
-        least = round(self.min_size * fixed.ONE)
+        least = round(self.min_size * fixed.ONE) - _SLACK
         keep &= (share >= round(self.min_visible * (1 << SHARE_BITS))) & tf.reduce_all(
             high - low >= least, -1
         )

@@ -107,6 +107,15 @@ def test_which_boxes_stay(box, arguments, stays):
     assert np.array_equal(out["area"], [] if stays is None else [2.5])
 
 
+@pytest.mark.parametrize(("height", "width"), [(33, 42), (7, 16), (223, 232)])
+def test_rounding_at_the_border_hides_nothing(height, width):
+    """A box of the whole picture, resized: all of it stays visible, and it is as large as the output."""
+    boxes = [[0, 0, 160, 120], [100, 0, 160, 120]]
+    rules = {"min_visible": 1.0, "min_size": min(height, width * 60 / 160)}
+    out = run([ar.Resize(height, width)], boxes, image=np.zeros((120, 160, 1), np.uint8), **rules)["boxes"]
+    np.testing.assert_allclose(out, [[0, 0, width, height], [width * 100 / 160, 0, width, height]], atol=1e-3)
+
+
 @pytest.mark.parametrize("mapped", [False, True])
 @pytest.mark.parametrize(
     ("box", "format", "rule"),
