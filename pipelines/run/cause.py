@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+import augrng as ar
 from augrng.chain import Work
 from pipelines.images.read import Reader
 from pipelines.images.rows import each
@@ -15,6 +16,18 @@ from pipelines.run.moved import fault, targets_of
 from pipelines.sources.source import Record, Source
 
 _FORMATS = ("", "JPEG", "PNG", "GIF", "BMP", "WebP")  # by `header`'s codes
+
+
+def cause_of_pixels(aug: ar.Compose) -> Callable[[Record], tf.data.Dataset]:
+    """`cause_of` for records whose images are pixels: what keeps their targets from being moved."""
+
+    def cause(record: Record) -> tf.data.Dataset:
+        sizes = tf.shape(record["image"], tf.int64)[None, :2]
+        seen = aug.program.seen(record, single=True)
+        work = aug.program.plan(record["id"][None], record["epoch"], sizes, seen)
+        return tf.data.Dataset.from_tensors(fault(aug, record, work, sizes))
+
+    return cause
 
 
 def cause_of(source: Source, reader: Reader, rows: int) -> Callable[[Record], tf.data.Dataset]:

@@ -114,6 +114,12 @@ def to_augment(aug: ar.Compose, batch: Record) -> Record:
     return {**batch, "image": image} | (work._asdict() if work else {})
 
 
+def of_one(make: Callable[[Record], Record], record: Record) -> Record:
+    """What `make` makes of a batch of one record."""
+    batch = tf.nest.map_structure(lambda part: part[None], record)
+    return tf.nest.map_structure(lambda part: part[0], make(batch))
+
+
 def _dense(image: tf.RaggedTensor | tf.Tensor) -> tf.Tensor:
     return image.to_tensor() if isinstance(image, tf.RaggedTensor) else image
 
