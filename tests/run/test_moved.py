@@ -166,36 +166,47 @@ def test_hosts_and_resumed_runs_give_the_same_targets(known, tmp_path):
     assert prints_of(again) == expected[2:]
 
 
+def broken_ones(examples):
+    """Ten examples, of which those with ids below 300 are broken, each in its way; and why."""
+    made = [{**example, "objects": dict(example["objects"])} for example in examples]
+    boxes = [made[1], made[2], made[3], made[5]]
+    more = ([np.nan, 0, 0.5, 0.5], [0.5, 0.5, 0.2, 0.9], [10, 20, 30, 40], [0.1, 0.1, 0.4, 0.4])
+    for example, box in zip(boxes, more, strict=True):
+        count = 4 if example is made[5] else 2
+        example["objects"] = {"bbox": np.float32([box] * count), "label": np.arange(count)}
+    made[0]["image"] = examples[0]["image"][:200]
+    made[4]["mask"] = examples[5]["mask"]
+    made[6]["points"] = np.float32([[np.inf, 3, 2], [1, 1, 1]])
+    good = [{**examples[number], "id": 300 + number} for number in (0, 2, 4)]
+    return [*made, *good], {
+        0: "JPEG", 31: "objects/bbox: coordinates must be finite", 62: "objects/bbox: a box must end at or after",
+        93: "objects/bbox: no corner may lie farther outside", 124: "its mask cannot be decoded, or has not the size",
+        155: "objects/bbox: at most max_boxes = 3", 186: "points: coordinates must be finite",
+    }  # fmt: skip
+
+
 def causes_in(path):
     lines = [line.split("\t") for line in path.read_text().splitlines()]
     return {int(id_): cause for id_, _, cause in lines}
 
 
 def test_errors_of_targets(examples, tmp_path):
-    broken = [{**example, "objects": dict(example["objects"])} for example in examples]
-    broken[2]["objects"]["bbox"] = np.float32([[0.5, 0.5, 0.2, 0.9]] * 2)
-    broken[4]["mask"] = examples[5]["mask"]
-    broken[5]["image"] = examples[5]["image"][:200]
-    skipped = tmp_path / "skipped.tsv"
-    rows = by_id(
-        pl.make_dataset(
-            source_of(broken),
-            recipe(crop=ar.RandomResizedCrop),
-            batch_size=3,
-            shuffle=False,
-            on_error="skip",
-            skipped=skipped,
-        )
-    )
-    assert sorted(rows) == [0, 31, 93, 186]
-    causes = {int(line.split("\t")[0]): line.split("\t")[2] for line in skipped.read_text().splitlines()}
-    assert "objects/bbox: a box must end at or after its start" in causes[62]
-    assert "its mask cannot be decoded, or has not the size" in causes[124]
-    assert "JPEG" in causes[155]
-    with pytest.raises(tf.errors.InvalidArgumentError, match="id 62 .*must end at or after its start"):
-        list(
-            pl.make_dataset(source_of(broken), recipe(crop=ar.RandomResizedCrop), batch_size=3, shuffle=False)
-        )
+    broken, rules = broken_ones(examples)
+    boxes = ar.Boxes("rel_yxyx", labels="objects/label", max_boxes=3)
+    aug = recipe(TARGETS | {"objects/bbox": boxes})
+    make = functools.partial(pl.make_dataset, source_of(broken), aug, batch_size=10, shuffle=False)
+    for mode in ("skip", "replace"):
+        (batch,) = make(on_error=mode, skipped=tmp_path / mode)
+        ids = batch["id"].numpy().tolist()
+        assert set(ids) == {300, 302, 304}
+        assert ids[-3:] == [300, 302, 304]
+        assert len(ids) == (3 if mode == "skip" else 10)
+        causes = causes_in(tmp_path / mode)
+        assert causes.keys() == rules.keys()
+        for id_, rule in rules.items():
+            assert rule in causes[id_]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="id 0 "):
+        list(make())
     with pytest.raises(ValueError, match="m: .* must be in the example, got .*objects/bbox"):
         pl.make_dataset(source_of(examples), recipe({"m": ar.Mask()}, ar.RandomCrop), batch_size=3)
 
