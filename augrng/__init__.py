@@ -27,6 +27,7 @@ from augrng.targets import Keypoints as Keypoints
 from augrng.targets import Mask as Mask
 from augrng.transforms import AugMix as AugMix
 from augrng.transforms import AutoAugment as AutoAugment
+from augrng.transforms import BoxSafeCrop as BoxSafeCrop
 from augrng.transforms import CenterCrop as CenterCrop
 from augrng.transforms import ColorJitter as ColorJitter
 from augrng.transforms import Custom as Custom

@@ -69,8 +69,9 @@ class Compose:
     ) -> None:
         transforms = listed(transforms)
         alg = arguments.algorithm(alg)
-        chain, declared = chain_of(transforms, alg), checked(targets)
-        self._recipe, self._chain = resolve(transforms, seed, alg, shared_seed, declared), chain
+        self._chain = chain_of(transforms, alg)
+        declared = checked(targets, self._chain.needing_boxes)
+        self._recipe = resolve(transforms, seed, alg, shared_seed, declared)
 
     @classmethod
     def from_json(cls, recipe: str) -> "Compose":
@@ -111,7 +112,8 @@ class Compose:
 
     def with_targets(self, targets: Mapping[str, Target] | None) -> "Compose":
         """The same recipe, to the same pixels, with other targets."""
-        return Compose._of(dataclasses.replace(self._recipe, targets=checked(targets)), self._chain)
+        declared = checked(targets, self._chain.needing_boxes)
+        return Compose._of(dataclasses.replace(self._recipe, targets=declared), self._chain)
 
     @property
     def seeds(self) -> dict[str, SeedPair]:
@@ -134,13 +136,14 @@ class Compose:
         return dict(zip(self._recipe.names, keys, strict=True))
 
     @tf.autograph.experimental.do_not_convert
-    def sample(self, ids: Any, epoch: Any, sizes: Any) -> Params:
+    def sample(self, ids: Any, epoch: Any, sizes: Any, example: Mapping[str, Any] | None = None) -> Params:
         """Draws all params, without pixels.
 
         Args:
           ids: int64[B] or int64[]; any integers convert.
           epoch: int64[] or int64[B].
           sizes: int64[B, 2] or int64[2], height and width of the images.
+          example: for recipes with a `BoxSafeCrop`: an example, or a batch, with its boxes, as for a call.
 
         Returns:
           Transform name -> param name -> tensor [B], or a scalar for a scalar id.
@@ -153,11 +156,11 @@ class Compose:
         sizes = arguments.integers(sizes, "sizes")
         if sizes.shape.rank not in (1, 2) or sizes.shape[-1] != 2 or sizes.shape.rank > ids.shape.rank + 1:
             raise ValueError(f"sizes: must have shape [2] or [B, 2] (height, width), got {sizes.shape}")
-        single = ids.shape.rank == 0
-        ids = tf.reshape(ids, [-1])
+        single, ids = ids.shape.rank == 0, tf.reshape(ids, [-1])
         sizes = tf.broadcast_to(sizes, tf.stack([tf.size(ids), 2]))
         sizes = self._chain.check(sizes, ids)
-        params = self._chain.sample(self._pairs(), ids, tf.reshape(epoch, [-1]), sizes)
+        boxes = self.program.rectangles(self.program.seen(example, single=single), sizes)
+        params = self._chain.sample(self._pairs(), ids, tf.reshape(epoch, [-1]), sizes, boxes)
         params = tf.nest.map_structure(lambda tensor: tensor[0], params) if single else params
         return dict(zip(self._recipe.names, params, strict=True))
 
@@ -170,8 +173,7 @@ class Compose:
         Returns:
           Transform name -> what it does.
         """
-        drawn = [params[name] for name in self._recipe.names]
-        said = {}
+        drawn, said = [params[name] for name in self._recipe.names], {}
         for name, mine, node in zip(self._recipe.names, drawn, self._chain.nodes, strict=True):
             acts = [chooser.chose(drawn[place], branch) for place, chooser, branch in node.chosen]
             if all(one is None or bool(one) for one in acts):
@@ -183,8 +185,7 @@ class Compose:
         """Applies params that `sample` drew.
 
         Args:
-          images: [B, H, W, C] or [H, W, C]; integers, bool or floats, any number of channels. Or examples, as
-            for a call.
+          images: [B, H, W, C] or [H, W, C], as for a call; or examples.
           params: as `sample` returns them, for as many examples.
 
         Returns:
@@ -224,7 +225,9 @@ class Compose:
         ids, epoch = arguments.examples_of(images, ids, epoch)
         self._chain.check_pixels(images.dtype, images.shape[-1])
         sizes = self._chain.check(image_sizes(images), ids)
-        return self._applied(given, images, self._plan(ids, epoch, sizes), sizes, ids)
+        seen = self.program.seen(given, single=images.shape.rank == 3)
+        work = self.program.plan(ids, epoch, sizes, seen)
+        return self._applied(given, images, work, sizes, ids)
 
     def _applied(
         self, given: Any, images: tf.Tensor, work: Work, sizes: tf.Tensor, ids: tf.Tensor | None = None
@@ -267,9 +270,6 @@ class Compose:
 
     def _pairs(self) -> tf.Tensor:
         return tf.constant(self._recipe.pairs, tf.int64)
-
-    def _plan(self, ids: tf.Tensor, epoch: tf.Tensor, sizes: tf.Tensor) -> Work:
-        return self._chain.plan(self._pairs(), ids, tf.reshape(epoch, [-1]), sizes)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Compose) and self.to_json() == other.to_json()

@@ -7,8 +7,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from augrng.transforms.base import Transform
 from augrng.transforms.choosing import Chooser
-from augrng.transforms.parts import Params, Part
+from augrng.transforms.parts import Map, Params, Part, Projective
 
 Drawn = Sequence[Params]  # what was drawn for each node of a recipe
 
@@ -55,3 +56,16 @@ def unless(idle: tf.Tensor, images: tf.Tensor, change: Any) -> tf.Tensor:
     out = tf.cond(tf.reduce_all(idle), lambda: images, change)
     out.set_shape(images.shape)
     return out
+
+
+def check_first(transforms: Sequence[Transform]) -> None:
+    """Refuses one that needs boxes after one that moves them."""
+    before: Transform | None = None
+    for transform in transforms:
+        if transform.needs_boxes and before is not None:
+            raise ValueError(
+                f"{transform!r}: must come before all that moves pixels, for it draws by boxes as they lie "
+                f"in the image; put it before {before!r}"
+            )
+        if any(isinstance(part, (Map, Projective)) for part in transform.parts):
+            before = transform

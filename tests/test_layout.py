@@ -24,7 +24,7 @@ AUGRNG = {
     "members": {"transforms"},
     "maps": {"geometry", "members", "render", "transforms"},
     "stages": {"color", "fixed", "maps", "members", "transforms"},
-    "targets": {"arguments", "fixed", "geometry", "maps", "render"},
+    "targets": {"arguments", "fixed", "geometry", "maps", "render", "transforms"},
     "chain": {"arguments", "geometry", "maps", "members", "random", "render", "stages", "transforms"},
     "program": {"arguments", "chain", "geometry", "targets", "transforms"},
     "recipe": {"random", "targets", "transforms"},

@@ -47,8 +47,9 @@ from augrng.transforms.policies.augmix import AugMix as AugMix
 from augrng.transforms.policies.published import AutoAugment as AutoAugment
 from augrng.transforms.policies.published import RandAugment as RandAugment
 from augrng.transforms.policies.published import TrivialAugmentWide as TrivialAugmentWide
-from augrng.transforms.resize import RandomResizedCrop as RandomResizedCrop
 from augrng.transforms.resize import Resize as Resize
+from augrng.transforms.windows.box_safe import BoxSafeCrop as BoxSafeCrop
+from augrng.transforms.windows.resized import RandomResizedCrop as RandomResizedCrop
 
 _ALL = (
     *(CenterCrop, RandomCrop, RandomFlip, RandomQuarterTurn, RandomResizedCrop, RandomRotation, Resize),
@@ -57,7 +58,7 @@ _ALL = (
     *(ColorJitter, GaussianBlur, RandomAdjustSharpness, RandomAutocontrast, RandomChannelShuffle),
     *(AutoAugment, Cutout, GaussianNoise, GridMask, Pad, RandAugment, RandomAffine, RandomErasing),
     *(RandomShear, RandomTranslation, RandomZoom, TrivialAugmentWide),
-    *(AugMix, Custom, RandomJpegQuality, RandomPerspective),
+    *(AugMix, BoxSafeCrop, Custom, RandomJpegQuality, RandomPerspective),
     *(RandomEqualize, RandomGrayscale, RandomInvert, RandomPosterize, RandomSolarize),
 )
 BY_NAME = {transform.__name__: transform for transform in _ALL}

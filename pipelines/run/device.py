@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 import augrng as ar
+from augrng.chain import Work
 from augrng.output import Output
 from augrng.render import columns_of, power_above
 from augrng.transforms import Params
@@ -76,6 +77,11 @@ def of_pixels(aug: ar.Compose, output: Output) -> tuple[Callable[[Record], tf.Te
     def augment(batch: Record) -> tf.Tensor:
         return output(aug(batch["image"], batch["id"], batch["epoch"]))
 
+    def render(batch: Record) -> tf.Tensor:
+        return output(aug.program.rendered(batch["image"], batch["id"], Work(batch["map"], batch["rest"])))
+
+    if aug.program.needs_boxes:  # which are moved by then
+        return render, ("image", "id", "map", "rest")
     return augment, ("image", "id", "epoch")
 
 
