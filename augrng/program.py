@@ -85,7 +85,8 @@ class Program:
         """
         ids, epoch = arguments.examples(ids, epoch)
         sizes = arguments.integers(sizes, "sizes")
-        return self._chain.plan(tf.constant(self._pairs, tf.int64), ids, tf.reshape(epoch, [-1]), sizes)
+        pairs = tf.constant(self._pairs, tf.int64, [len(self._pairs), 2])
+        return self._chain.plan(pairs, ids, tf.reshape(epoch, [-1]), sizes)
 
     def targets_of(self, names: Iterable[str]) -> Mapping[str, Target]:
         """The targets of examples with these names in them, by name."""
