@@ -65,8 +65,12 @@ class Mixer:
         ids, epoch = arguments.examples(ids, epoch)
         flat = tf.reshape(ids, [-1])
         drawn = self.sample(flat, epoch, tf.ones(tf.stack([tf.size(flat), 2]), tf.int64))
-        places = tf.stack(self.transform.drawn_partners(drawn), -1) % arguments.count(size, "size")
+        places = self.places(drawn, arguments.count(size, "size"))
         return places[0] if ids.shape.rank == 0 else places
+
+    def places(self, drawn: Params, size: int) -> tf.Tensor:
+        """int64[B, k], the positions of the partners in a dataset of so many examples."""
+        return tf.stack(self.transform.drawn_partners(drawn), -1) % size
 
     def rows(self, drawn: Params) -> list[tf.Tensor]:
         """The rows of the partners in a batch of B, int64[B] each; its own only where it is alone."""

@@ -20,6 +20,7 @@ from pipelines.run.cause import cause_of
 from pipelines.run.device import OnDevice, as_rows, of_pixels, of_rows, padded_rows
 from pipelines.run.guard import OnError, guarded
 from pipelines.run.guard import Work as Task
+from pipelines.run.mixed import check_mixing, mixed
 from pipelines.run.moved import moved, moved_one, moved_pixels
 from pipelines.run.order import Order, ordered, substitutes
 from pipelines.sources.source import Record, Source, ragged_features
@@ -102,6 +103,7 @@ def make_dataset(
       further features, ragged where they vary in length; B = batch_size / hosts. The recipe's targets among
       them are moved with the image: boxes ragged too, unless they say `max_boxes`; of an encoded mask the
       grey pixels [B, height, width, 1].
+      A recipe that mixes examples adds "partners" int64[B, k], their ids, and makes soft labels.
       With `device` an iterable of the same; see `pipelines.run.device.OnDevice`.
 
     Raises:
@@ -130,41 +132,48 @@ def make_dataset(
     replaces = on_error == "replace"
     failures = OnError(on_error, skipped, functools.partial(substitutes, source, order) if replaces else None)
     warn_of_nothing(source.size, order.passes, batch_size, drop_remainder)
-    image = source.dataset().element_spec["image"]
-    check_sizes(source, aug, image)
+    check_mixing(source, aug, hosts, device)
+    image, plain = source.dataset().element_spec["image"], aug.unmixed
+    check_sizes(source, plain, image)
     encoded = image.dtype == tf.string
-    batches = ordered(source, order, pool=encoded and replaces)
-    if source.read is not None:
-        work = _reading(source)
-        batches = guarded(batches, work, failures, num_parallel_calls=num_parallel_calls)
-        failures = _read_too(failures, work.results)
-    on_device = None
     if encoded and device and aug.program.first_size is None:
         raise ValueError(
             "device: needs a recipe that begins with what gives images one size (a crop, a resize), so that "
             "the host can send what is read; put it before the colours, or leave device= out"
         )
-    if encoded:
-        reader = Reader(
-            aug, partial=decode == "partial", channels=channels or source.channels or 3,
-            dtype=dtype or source.dtype or "uint8", max_pixels=max_pixels,
-        )  # fmt: skip
-        work = _decoding(source, reader) if device else _seeing(source, reader, order.rows)
-        batches = guarded(batches, work, failures, num_parallel_calls=num_parallel_calls)
-        if device:
-            batches, on_device = batches.map(functools.partial(padded_rows, aug)), of_rows(aug, output)
-    elif not device:
-        batches = batches.map(functools.partial(_augmented, aug), num_parallel_calls)
-    elif image.shape.is_fully_defined():
-        batches = batches.map(
-            lambda batch: moved_pixels(aug, batch, lambda: batch["image"]), num_parallel_calls
-        )
-        on_device = of_pixels(aug, output)
-    else:
+    if device and not encoded and not image.shape.is_fully_defined():
         raise ValueError(
             f"device: needs images of one size or encoded ones, got images of {image.shape}; resize them in "
             "the source, or leave device= out"
         )
+    reader = None
+    if encoded:
+        reader = Reader(
+            plain, partial=decode == "partial", channels=channels or source.channels or 3,
+            dtype=dtype or source.dtype or "uint8", max_pixels=max_pixels,
+        )  # fmt: skip
+
+    def made(batches: tf.data.Dataset, failures: OnError, rows: int) -> tf.data.Dataset:
+        """Batches of at most so many records, read and augmented; for a device, read as far as it needs."""
+        if source.read is not None:
+            work = _reading(source)
+            batches = guarded(batches, work, failures, num_parallel_calls=num_parallel_calls)
+            failures = _read_too(failures, work.results)
+        if reader is not None:
+            work = _decoding(source, reader) if device else _seeing(source, reader, rows)
+            return guarded(batches, work, failures, num_parallel_calls=num_parallel_calls)
+        as_they_are = lambda batch: moved_pixels(plain, batch, lambda: batch["image"])  # noqa: E731
+        return batches.map(
+            as_they_are if device else functools.partial(_augmented, plain), num_parallel_calls
+        )
+
+    batches = made(ordered(source, order, pool=encoded and replaces), failures, order.rows)
+    batches = mixed(batches, source, aug, order, failures, made, num_parallel_calls=num_parallel_calls)
+    on_device = None
+    if device and encoded:
+        batches, on_device = batches.map(functools.partial(padded_rows, aug)), of_rows(aug, output)
+    elif device:
+        on_device = of_pixels(aug, output)
     if not device and output != _SAME:
         batches = batches.map(lambda batch: {**batch, "image": output(batch["image"])}, num_parallel_calls)
     if drop_remainder:
