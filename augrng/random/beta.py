@@ -21,6 +21,7 @@ LEAST, MOST = 0.01, 100  # alpha
 
 _HALF = ONE // 2
 _BITS = UNIFORM_BITS - 1
+_ROW = 128
 _LOG_2 = 0.6931471805599453
 
 
@@ -28,12 +29,11 @@ def share(word: tf.Tensor, alpha: float) -> tf.Tensor:
     """int64[...], lambda in units of 2**-16, of words uint32[...]; alpha lies in `LEAST` to `MOST`."""
     u = uniform(word)
     place = u & ((1 << _BITS) - 1)
-    table = tf.constant(ends(float(alpha)), tf.int32)
-    found = tf.zeros_like(u)
-    for power in range(FRACTION - 1, -1, -1):  # how many ends lie at or below the place
-        tried = found + (1 << power)
-        end = tf.gather(table, tf.minimum(tried, _HALF) - 1)
-        found = tf.where((tried <= _HALF) & (tf.cast(end, tf.int64) <= place), tried, found)
+    table = tf.constant(ends(float(alpha)).reshape(-1, _ROW), tf.int32)
+    # How many ends lie at or below the place: whole rows of the table, then of the row that has the next one.
+    low = tf.cast(place, tf.int32)[..., None]
+    row = tf.reduce_sum(tf.cast(table[:-1, -1] <= low, tf.int64), -1)
+    found = row * _ROW + tf.reduce_sum(tf.cast(tf.gather(table, row) <= low, tf.int64), -1)
     return tf.where(u >= 1 << _BITS, ONE - found, found)
 
 
