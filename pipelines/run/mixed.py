@@ -20,6 +20,7 @@ from pipelines.sources.source import Record, Source
 
 PARTNERS = "partners"  # the feature that holds their ids
 _ROW = "row among the partners"
+_LEAST = 8  # examples that a program draws for, so that few programs serve all small batches
 
 Make = Callable[[tf.data.Dataset, OnError, int], tf.data.Dataset]
 
@@ -115,7 +116,7 @@ def _numbered(failures: OnError) -> OnError:
 
 def _drawn(mixer: Mixer, own: Record, most: int) -> Params:
     """What is drawn for a batch of at most so many examples: one program for all numbers of them."""
-    count = tf.shape(own["id"])[0]
+    count, most = tf.shape(own["id"])[0], max(most, _LEAST)
     ids, epochs = (
         tf.ensure_shape(tf.pad(own[name], [[0, most - count]]), [most]) for name in ("id", "epoch")
     )
