@@ -67,9 +67,9 @@ class Augment(keras.layers.Layer):
       RuntimeError: if Keras runs on another backend.
       TypeError: when called, if ids or images are of a dtype that `Compose` refuses.
       ValueError: if an argument is out of range or the recipe mixes examples; if evaluation makes images of
-        another size than training; when called, if an input is missing, a target breaks a rule of its own, how
-        many boxes come out is not known, "bounding_boxes" come without a format, if an image has another size
-        than the layer was built for, or if images are to be numbered where that has no meaning.
+        another size than training; when called, if an input is missing, a target breaks a rule of its own,
+        how many boxes come out is not known, "bounding_boxes" come without a format, if an image has another
+        size than the layer was built for, or if images are to be numbered where that has no meaning.
     """
 
     def __init__(
