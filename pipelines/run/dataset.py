@@ -88,6 +88,7 @@ def make_dataset(
         seed, the epoch and the broken one's id alone, or of a stream one of the same global batch; up to 16
         are tried, then it stops.
         "skip" leaves the place empty: its batch has a row less, perhaps none. Not with `drop_remainder`.
+        A partner that is broken (see `MixUp`) is replaced likewise; with "skip" the example goes too.
       skipped: with "replace" and "skip": a file to which a line is added for each example that is broken,
         about in their order: id, path (or file and number in it, or `tfds_id`) and cause, with tabs between.
         Without it they go to standard error. `skipped_ids` reads it.

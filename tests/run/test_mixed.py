@@ -119,10 +119,16 @@ def test_order_and_batches_do_not_show(whole, options):
     assert_same(rows_of(run(arrays(), **options)), whole)
 
 
-def test_hosts_do_not_show(whole):
-    hosts = [rows_of(run(arrays(), batch_size=8, host=host, hosts=2)) for host in (0, 1)]
+def test_hosts_do_not_show(whole, batches):
+    runs = [list(run(arrays(), batch_size=8, host=host, hosts=2)) for host in (0, 1)]
+    hosts = [rows_of(mine) for mine in runs]
     assert not set(hosts[0]) & set(hosts[1])
     assert_same(hosts[0] | hosts[1], whole)
+    prints = [
+        sum((ar.fingerprint(part, part["id"], part["epoch"]) for part in of), ar.Fingerprint())
+        for of in (runs[0] + runs[1], batches)
+    ]
+    assert prints[0] == prints[1]
 
 
 def test_resuming_does_not_show(dataset, batches, tmp_path):

@@ -8,6 +8,7 @@ import tensorflow as tf
 from scipy import stats
 
 import augrng as ar
+from augrng.keras import Augment
 
 COUNT, EPOCH, SIZE = 9, 4, (14, 18)
 IDS = np.arange(COUNT) * 0x1234567890ABCDE - 2**60
@@ -178,6 +179,7 @@ ASKED = {
     "before others": (lambda: ar.Compose([UP, ar.RandomFlip()]), "must be the last of a Compose"),
     "twice": (lambda: ar.Compose([UP, MIXING["cut_mix"]]), "must be the last of a Compose"),
     "chosen": (lambda: ar.Compose([ar.Maybe(UP)]), "and inside of no other, got MixUp("),
+    "the layer": (lambda: Augment(ar.Compose([UP], seed=1)), "aug: the layer mixes no examples, got MixUp("),
     "a mask": (lambda: ar.Compose([UP], targets={"mask": ar.Mask()}), "mask: a mask has no mean with another"),
 }  # fmt: skip
 CALLED = {

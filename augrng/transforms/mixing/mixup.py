@@ -43,7 +43,7 @@ class MixUp(Mixing):
     Args:
       alpha: of Beta(alpha, alpha), in [0.01, 100]; 1 is uniform, less keeps most examples nearly as they are.
       num_classes: how many classes there are; needed where labels are integers.
-      p: probability that an example is mixed at all.
+      p: probability that an example is mixed at all; partners are read for all.
       label: the name of the label, an integer or float [num_classes] (soft already); None leaves labels as
         they are, and what is mixed is the picture alone.
       partners: "dataset" or "batch".
