@@ -31,12 +31,15 @@ from augrng.transforms import BoxSafeCrop as BoxSafeCrop
 from augrng.transforms import CenterCrop as CenterCrop
 from augrng.transforms import ColorJitter as ColorJitter
 from augrng.transforms import Custom as Custom
+from augrng.transforms import CutMix as CutMix
 from augrng.transforms import Cutout as Cutout
 from augrng.transforms import GaussianBlur as GaussianBlur
 from augrng.transforms import GaussianNoise as GaussianNoise
 from augrng.transforms import GridMask as GridMask
 from augrng.transforms import Map as Map
 from augrng.transforms import Maybe as Maybe
+from augrng.transforms import MixUp as MixUp
+from augrng.transforms import Mosaic as Mosaic
 from augrng.transforms import OneOf as OneOf
 from augrng.transforms import Pad as Pad
 from augrng.transforms import Pixels as Pixels

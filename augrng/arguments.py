@@ -186,6 +186,19 @@ def examples(ids: Any, epoch: Any) -> tuple[tf.Tensor, tf.Tensor]:
     return ids, epoch
 
 
+def sizes(value: Any, ids: tf.Tensor) -> tf.Tensor:
+    """Returns heights and widths int64[B, 2] for checked ids, of one size or one for each.
+
+    Raises:
+      TypeError: if they are not integers.
+      ValueError: if the shape is wrong.
+    """
+    value = integers(value, "sizes")
+    if value.shape.rank not in (1, 2) or value.shape[-1] != 2 or value.shape.rank > ids.shape.rank + 1:
+        raise ValueError(f"sizes: must have shape [2] or [B, 2] (height, width), got {value.shape}")
+    return tf.broadcast_to(value, tf.stack([tf.size(ids), 2]))
+
+
 def examples_of(images: tf.Tensor, ids: Any, epoch: Any) -> tuple[tf.Tensor, tf.Tensor]:
     """Ids int64[B] of checked images [B, H, W, C], or of one, and epochs int64[] or int64[B].
 

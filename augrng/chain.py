@@ -36,6 +36,7 @@ from augrng.stages import Stage, stages_of
 from augrng.transforms import Params, Transform
 from augrng.transforms.base import Rectangles
 from augrng.transforms.choosing import flattened, inside
+from augrng.transforms.mixing.base import Mixing
 
 
 class Work(NamedTuple):
@@ -85,7 +86,7 @@ class Chain:
     def _draw(
         self, keys: tf.Tensor, sizes: tf.Tensor, boxes: Rectangles | None = None
     ) -> list[dict[str, tf.Tensor]]:
-        num_words = max(1, *(node.transform.num_words for node in self.nodes))
+        num_words = max([1, *(node.transform.num_words for node in self.nodes)])
         words = bits(keys, num_words, alg=self.alg)
         drawn = []
         for index, (transform, size) in enumerate(self._with_sizes(sizes)):
@@ -261,18 +262,26 @@ def _compiles(stage: Stage) -> bool:
     return all(member.part.compiled for member in stage.members)
 
 
-def chain_of(transforms: Sequence[Transform], alg: str = "philox") -> Chain:
+def chain_of(transforms: Sequence[Transform], alg: str = "philox", *, empty: bool = False) -> Chain:
     """The chain of these transforms, the same object for recipes that differ in names and seeds only.
 
     Raises:
       TypeError: if something in `transforms` is not a transform.
-      ValueError: if there is none, `alg` is unknown, or two say different things about how to sample.
+      ValueError: if there is none and the chain may not be `empty`, `alg` is unknown, two say different
+        things about how to sample, or one that mixes examples is not the last.
     """
     for position, transform in enumerate(transforms):
         if not isinstance(transform, Transform):
             raise TypeError(f"transforms[{position}]: must be an augrng transform, got {transform!r}")
-    if not transforms:
+    if not transforms and not empty:
         raise ValueError("transforms: must hold at least one transform, got none")
+    earlier = (*transforms[:-1], *(part for last in transforms[-1:] for part in inside(last)))
+    for transform, _ in flattened(earlier):
+        if isinstance(transform, Mixing):
+            raise ValueError(
+                f"transforms: what mixes examples must be the last of a Compose, and inside of no other, got "
+                f"{transform!r} elsewhere"
+            )
     nameless = tuple(dataclasses.replace(transform, name=None, seed=None) for transform in transforms)
     return _cached_chain(nameless, arguments.algorithm(alg))
 

@@ -14,11 +14,12 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from augrng import arguments
 from augrng.chain import Chain, Work, chain_of, image_sizes
+from augrng.members import described
+from augrng.mixing import mixer_of
 from augrng.program import Program
 from augrng.random.seeds import SeedPair
 from augrng.recipe import Recipe, evaluated, listed, resolve
@@ -52,10 +53,13 @@ class Compose:
         it has of "mask" (`Mask()`), "boxes" (`Boxes("xyxy")`, to which "labels" belong, if they are there)
         and "keypoints" (`Keypoints("xy")`).
 
+    Attributes:
+      mixer: what mixes examples at the end of the recipe (`MixUp` and the like), None if nothing does.
+
     Raises:
       TypeError: if `seed`, a transform or a target is not one.
-      ValueError: if there is no transform, `alg` is unknown, two transforms share a name or a seed, or two
-        say different things about how to sample.
+      ValueError: if there is no transform, `alg` is unknown, two transforms share a name or a seed, two say
+        different things about how to sample, or one that mixes examples is not the last.
     """
 
     def __init__(
@@ -67,34 +71,33 @@ class Compose:
         shared_seed: bool = False,
         targets: Mapping[str, Target] | None = None,
     ) -> None:
-        transforms = listed(transforms)
-        alg = arguments.algorithm(alg)
-        self._chain = chain_of(transforms, alg)
-        declared = checked(targets, self._chain.needing_boxes)
-        self._recipe = resolve(transforms, seed, alg, shared_seed, declared)
+        transforms, alg = listed(transforms), arguments.algorithm(alg)
+        chain = chain_of(transforms, alg)
+        declared = checked(targets, chain.needing_boxes)
+        self._set(resolve(transforms, seed, alg, shared_seed, declared), chain)
 
     @classmethod
     def from_json(cls, recipe: str) -> "Compose":
-        """Rebuilds the `Compose` that wrote this recipe: the same transforms, names and seed pairs.
-
-        The global seed of the program has no influence.
+        """Rebuilds the `Compose` that wrote this recipe, names and seed pairs too, whatever the global seed.
 
         Args:
           recipe: what `Compose.to_json` returned.
 
         Raises:
           TypeError: if `recipe` is not a string.
-          ValueError: if it is not JSON, has a stream version or a transform that is not known here, or
-            has not exactly the keys it should.
+          ValueError: if it is not JSON, or has a stream version, a transform or keys that are not known here.
         """
         read = Recipe.from_json(recipe)
-        return cls._of(read, chain_of(read.transforms, read.alg))
+        return cls._of(read, chain_of(read.transforms, read.alg, empty=True))
 
     @classmethod
     def _of(cls, recipe: Recipe, chain: Chain) -> "Compose":
         self = cls.__new__(cls)
-        self._recipe, self._chain = recipe, chain
+        self._set(recipe, chain)
         return self
+
+    def _set(self, recipe: Recipe, chain: Chain) -> None:
+        self._recipe, self._chain, self.mixer = recipe, chain, mixer_of(recipe)
 
     def to_json(self) -> str:
         """The recipe as JSON text: all that pixels depend on beside image, id and epoch."""
@@ -114,6 +117,14 @@ class Compose:
         """The same recipe, to the same pixels, with other targets."""
         declared = checked(targets, self._chain.needing_boxes)
         return Compose._of(dataclasses.replace(self._recipe, targets=declared), self._chain)
+
+    @property
+    def unmixed(self) -> "Compose":
+        """The recipe up to what mixes examples, the same draws: what each of them is mixed as."""
+        if self.mixer is None:
+            return self
+        left = self._recipe.unmixed
+        return Compose._of(left, chain_of(left.transforms, left.alg, empty=True))
 
     @property
     def seeds(self) -> dict[str, SeedPair]:
@@ -142,7 +153,7 @@ class Compose:
         Args:
           ids: int64[B] or int64[]; any integers convert.
           epoch: int64[] or int64[B].
-          sizes: int64[B, 2] or int64[2], height and width of the images.
+          sizes: int64[B, 2] or int64[2], height and width.
           example: for recipes with a `BoxSafeCrop`: an example, or a batch, with its boxes, as for a call.
 
         Returns:
@@ -153,11 +164,8 @@ class Compose:
           ValueError: if a shape is wrong, or a size is one that a transform refuses.
         """
         ids, epoch = arguments.examples(ids, epoch)
-        sizes = arguments.integers(sizes, "sizes")
-        if sizes.shape.rank not in (1, 2) or sizes.shape[-1] != 2 or sizes.shape.rank > ids.shape.rank + 1:
-            raise ValueError(f"sizes: must have shape [2] or [B, 2] (height, width), got {sizes.shape}")
-        single, ids = ids.shape.rank == 0, tf.reshape(ids, [-1])
-        sizes = tf.broadcast_to(sizes, tf.stack([tf.size(ids), 2]))
+        single, sizes = ids.shape.rank == 0, arguments.sizes(sizes, ids)
+        ids = tf.reshape(ids, [-1])
         sizes = self._chain.check(sizes, ids)
         boxes = self.program.rectangles(self.program.seen(example, single=single), sizes)
         params = self._chain.sample(self._pairs(), ids, tf.reshape(epoch, [-1]), sizes, boxes)
@@ -165,27 +173,19 @@ class Compose:
         return dict(zip(self._recipe.names, params, strict=True))
 
     def describe(self, params: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-        """What was drawn for one example, in a few words each; transforms that were not chosen are left out.
+        """What was drawn for one example, a few words a transform; those that were not chosen are left out.
 
         Args:
           params: of `sample` for a scalar id.
-
-        Returns:
-          Transform name -> what it does.
         """
-        drawn, said = [params[name] for name in self._recipe.names], {}
-        for name, mine, node in zip(self._recipe.names, drawn, self._chain.nodes, strict=True):
-            acts = [chooser.chose(drawn[place], branch) for place, chooser, branch in node.chosen]
-            if all(one is None or bool(one) for one in acts):
-                said[name] = node.transform.describe({key: np.asarray(value) for key, value in mine.items()})
-        return said
+        return described(self._recipe.names, self._chain.nodes, params)
 
     @tf.autograph.experimental.do_not_convert
     def apply(self, images: Any, params: Mapping[str, Mapping[str, tf.Tensor]]) -> Any:
         """Applies params that `sample` drew.
 
         Args:
-          images: [B, H, W, C] or [H, W, C], as for a call; or examples.
+          images: [B, H, W, C] or [H, W, C], or examples, as for a call.
           params: as `sample` returns them, for as many examples.
 
         Returns:
@@ -195,6 +195,8 @@ class Compose:
           TypeError: if the dtype is not supported.
           ValueError: if a shape is wrong, or the params are not those of these transforms and sizes.
         """
+        if self.mixer is not None:
+            return self.mixer.apply(self.unmixed, images, params)
         given, images = images, arguments.images(arguments.image_of(images))
         drawn = arguments.params(params, self._recipe.names, images)
         self._chain.check_pixels(images.dtype, images.shape[-1])
@@ -217,16 +219,16 @@ class Compose:
 
         Raises:
           TypeError: if an id is not an integer or the dtype is not supported.
-          ValueError: if a shape is wrong, an image has a size that a transform refuses, or a target breaks a
-            rule of its own. In a graph that does not know the values: tf.errors.InvalidArgumentError when it
-            runs. Both name the id.
+          ValueError: if a shape is wrong, a transform refuses a size, or a target breaks a rule of its own; from
+            a graph that does not know it, tf.errors.InvalidArgumentError. Both name the id.
         """
+        if self.mixer is not None:
+            return self.mixer.call(self.unmixed, images, ids, epoch)
         given, images = images, arguments.images(arguments.image_of(images))
         ids, epoch = arguments.examples_of(images, ids, epoch)
         self._chain.check_pixels(images.dtype, images.shape[-1])
         sizes = self._chain.check(image_sizes(images), ids)
-        seen = self.program.seen(given, single=images.shape.rank == 3)
-        work = self.program.plan(ids, epoch, sizes, seen)
+        work = self.program.plan(ids, epoch, sizes, self.program.seen(given, single=images.shape.rank == 3))
         return self._applied(given, images, work, sizes, ids)
 
     def _applied(
@@ -243,7 +245,7 @@ class Compose:
 
     @property
     def output_size(self) -> tuple[int, int] | None:
-        """Height and width of what comes out, or None if they depend on the image's."""
+        """Height and width of what comes out; None if they depend on the image's."""
         return self._chain.fixed_size
 
     def size_after(self, height: int, width: int) -> tuple[int, int]:
@@ -269,7 +271,7 @@ class Compose:
         return Program(self._chain, self._recipe.pairs, self._recipe.targets)
 
     def _pairs(self) -> tf.Tensor:
-        return tf.constant(self._recipe.pairs, tf.int64)
+        return tf.constant(self._recipe.pairs, tf.int64, [len(self._recipe.pairs), 2])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Compose) and self.to_json() == other.to_json()
@@ -289,12 +291,8 @@ def as_compose(value: Any, name: str = "aug") -> Compose:
     """`value`, if it is a `Compose`; otherwise a TypeError that says what to write."""
     if isinstance(value, Compose):
         return value
-    advice = (
-        "augrng.from_json reads JSON" if isinstance(value, str) else "write augrng.Compose([...], seed=...)"
-    )
-    raise TypeError(f"{name}: must be an augrng.Compose, got {value!r}; {advice}")
+    what = "augrng.from_json reads JSON" if isinstance(value, str) else "write augrng.Compose([...])"
+    raise TypeError(f"{name}: must be an augrng.Compose, got {value!r}; {what}")
 
 
-def from_json(recipe: str) -> Compose:
-    """Rebuilds the `Compose` that wrote a recipe; see `Compose.from_json`."""
-    return Compose.from_json(recipe)
+from_json = Compose.from_json

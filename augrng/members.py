@@ -2,13 +2,14 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from augrng.transforms.base import Transform
-from augrng.transforms.choosing import Chooser
+from augrng.transforms.choosing import Chooser, Node
 from augrng.transforms.parts import Map, Params, Part, Projective
 
 Drawn = Sequence[Params]  # what was drawn for each node of a recipe
@@ -49,6 +50,19 @@ class Member:
         """What was drawn, [B, 1, ...] of this rank."""
         shape = [-1, *[1] * (rank - 1)]
         return {name: tf.reshape(value, shape) for name, value in drawn[self.place].items()}
+
+
+def described(
+    names: Sequence[str], nodes: Sequence[Node], params: Mapping[str, Mapping[str, Any]]
+) -> dict[str, str]:
+    """What nodes of these names do by what was drawn for one example, in words; without those not chosen."""
+    drawn = [params[name] for name in names]
+    said = {}
+    for name, mine, node in zip(names, drawn, nodes, strict=True):
+        acts = [chooser.chose(drawn[place], branch) for place, chooser, branch in node.chosen]
+        if all(one is None or bool(one) for one in acts):
+            said[name] = node.transform.describe({key: np.asarray(value) for key, value in mine.items()})
+    return said
 
 
 def unless(idle: tf.Tensor, images: tf.Tensor, change: Any) -> tf.Tensor:

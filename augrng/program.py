@@ -118,7 +118,7 @@ class Program:
         ids, epoch = arguments.examples(ids, epoch)
         sizes = arguments.integers(sizes, "sizes")
         boxes = self.rectangles(seen or {}, sizes)
-        pairs = tf.constant(self._pairs, tf.int64)
+        pairs = tf.constant(self._pairs, tf.int64, [len(self._pairs), 2])
         return self._chain.plan(pairs, ids, tf.reshape(epoch, [-1]), sizes, boxes)
 
     def targets_of(self, names: Iterable[str]) -> Mapping[str, Target]:

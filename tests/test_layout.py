@@ -28,7 +28,10 @@ AUGRNG = {
     "chain": {"arguments", "geometry", "maps", "members", "random", "render", "stages", "transforms"},
     "program": {"arguments", "chain", "geometry", "targets", "transforms"},
     "recipe": {"random", "targets", "transforms"},
-    "compose": {"arguments", "chain", "geometry", "program", "random", "recipe", "targets", "transforms"},
+    "mixing": {"arguments", "chain", "random", "recipe", "render", "targets", "transforms"},
+    "compose": {
+        *("arguments", "chain", "members", "mixing", "program", "random", "recipe", "targets", "transforms"),
+    },
     "written": {"compose", "recipe", "transforms"},
     "presets": {"compose", "recipe", "transforms"},
     "output": set(),

@@ -121,11 +121,11 @@ class Boxes(Target):
         """Boxes moved, their corners, and which are kept, [B, N, ...]; which rules hold, bool[4, B]."""
         boxes = given["boxes"]
         there = given["there"] & ~tf.reduce_all(tf.equal(boxes, -1), -1)
-        low, high, keep, passed = self._read(boxes, there, moves.before)
+        low, high, keep, passed = self.read(boxes, there, moves.before)
         quad, low, high, keep = self._moved(low, high, keep, moves)
         count = tf.reduce_sum(tf.cast(keep, tf.int32), 1)
         few = tf.ones_like(count, tf.bool) if self.max_boxes is None else count <= self.max_boxes
-        made = {"boxes": self._written(low, high, boxes.dtype, moves), "keep": keep}
+        made = {"boxes": self.written(low, high, boxes.dtype, moves), "keep": keep}
         if self.corners:
             made["corners"] = self._points(quad, boxes.dtype, moves)
         return made, tf.stack([*passed, few])
@@ -133,7 +133,7 @@ class Boxes(Target):
     def rectangles(self, given: Tensors, size: tf.Tensor) -> Rectangles:
         """What draws of images of sizes int64[B, 2] may depend on; bad boxes are none."""
         there = given["there"] & ~tf.reduce_all(tf.equal(given["boxes"], -1), -1)
-        low, high, keep, _ = self._read(given["boxes"], there, size)
+        low, high, keep, _ = self.read(given["boxes"], there, size)
         visible, least = round(self.min_visible * (1 << SHARE_BITS)), round(self.min_size * fixed.ONE)
         return Rectangles(low, high, keep, *(low[..., 0] * 0 + one for one in (visible, least)))
 
@@ -166,7 +166,7 @@ class Boxes(Target):
         """What numbers along x and y are shares of; None for pixels."""
         return (size[:, 1], size[:, 0]) if self._relative else (None, None)
 
-    def _read(
+    def read(
         self, boxes: tf.Tensor, there: tf.Tensor, size: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, list[tf.Tensor]]:
         """Both ends of boxes, clipped to the picture, int64[B, N, 2]; which are boxes; which rules hold."""
@@ -217,7 +217,7 @@ class Boxes(Target):
         )
         return quad, low, high, keep
 
-    def _written(self, low: tf.Tensor, high: tf.Tensor, dtype: tf.DType, moves: Moves) -> tf.Tensor:
+    def written(self, low: tf.Tensor, high: tf.Tensor, dtype: tf.DType, moves: Moves) -> tf.Tensor:
         """Boxes [B, N, 4] in the format."""
         order = self.format.removeprefix("rel_")
         columns: dict[str, Any] = {}

@@ -33,6 +33,10 @@ from augrng.transforms.geometry import RandomCrop as RandomCrop
 from augrng.transforms.geometry import RandomFlip as RandomFlip
 from augrng.transforms.geometry import RandomQuarterTurn as RandomQuarterTurn
 from augrng.transforms.geometry import RandomRotation as RandomRotation
+from augrng.transforms.mixing.base import Mixing as Mixing
+from augrng.transforms.mixing.mixup import MixUp as MixUp
+from augrng.transforms.mixing.windows import CutMix as CutMix
+from augrng.transforms.mixing.windows import Mosaic as Mosaic
 from augrng.transforms.moving import Pad as Pad
 from augrng.transforms.moving import RandomAffine as RandomAffine
 from augrng.transforms.moving import RandomShear as RandomShear
@@ -59,6 +63,7 @@ _ALL = (
     *(AutoAugment, Cutout, GaussianNoise, GridMask, Pad, RandAugment, RandomAffine, RandomErasing),
     *(RandomShear, RandomTranslation, RandomZoom, TrivialAugmentWide),
     *(AugMix, BoxSafeCrop, Custom, RandomJpegQuality, RandomPerspective),
+    *(CutMix, MixUp, Mosaic),
     *(RandomEqualize, RandomGrayscale, RandomInvert, RandomPosterize, RandomSolarize),
 )
 BY_NAME = {transform.__name__: transform for transform in _ALL}

@@ -20,6 +20,7 @@ from pipelines.run.cause import cause_of, cause_of_pixels
 from pipelines.run.device import OnDevice, as_rows, of_pixels, of_rows, padded_rows
 from pipelines.run.guard import OnError, guarded
 from pipelines.run.guard import Work as Task
+from pipelines.run.mixed import check_mixing, mixed
 from pipelines.run.moved import augmented, moved, moved_one, of_one, targets_of, to_augment
 from pipelines.run.order import Order, ordered, substitutes
 from pipelines.sources.source import Record, Source, ragged_features
@@ -87,6 +88,7 @@ def make_dataset(
         seed, the epoch and the broken one's id alone, or of a stream one of the same global batch; up to 16
         are tried, then it stops.
         "skip" leaves the place empty: its batch has a row less, perhaps none. Not with `drop_remainder`.
+        A partner that is broken (see `MixUp`) is replaced likewise; with "skip" the example goes too.
       skipped: with "replace" and "skip": a file to which a line is added for each example that is broken,
         about in their order: id, path (or file and number in it, or `tfds_id`) and cause, with tabs between.
         Without it they go to standard error. `skipped_ids` reads it.
@@ -102,6 +104,7 @@ def make_dataset(
       further features, ragged where they vary in length; B = batch_size / hosts. The recipe's targets among
       them are moved with the image: boxes ragged too, unless they say `max_boxes`; of an encoded mask the
       grey pixels [B, height, width, 1].
+      A recipe that mixes examples adds "partners" int64[B, k], their ids, and makes soft labels.
       With `device` an iterable of the same; see `pipelines.run.device.OnDevice`.
 
     Raises:
@@ -130,43 +133,50 @@ def make_dataset(
     replaces = on_error == "replace"
     failures = OnError(on_error, skipped, functools.partial(substitutes, source, order) if replaces else None)
     warn_of_nothing(source.size, order.passes, batch_size, drop_remainder)
-    image = source.dataset().element_spec["image"]
-    check_sizes(source, aug, image)
+    check_mixing(source, aug, hosts, device)
+    image, plain = source.dataset().element_spec["image"], aug.unmixed
+    check_sizes(source, plain, image)
     encoded = image.dtype == tf.string
     guards = encoded or (on_error != "raise" and bool(targets_of(aug, source.dataset().element_spec)))
-    batches = ordered(source, order, pool=guards and replaces)
-    if source.read is not None:
-        work = _reading(source)
-        batches = guarded(batches, work, failures, num_parallel_calls=num_parallel_calls)
-        failures = _read_too(failures, work.results)
-    on_device = None
     if encoded and device and aug.program.first_size is None:
         raise ValueError(
             "device: needs a recipe that begins with what gives images one size (a crop, a resize), so that "
             "the host can send what is read; put it before the colours, or leave device= out"
         )
-    if encoded:
-        reader = Reader(
-            aug, partial=decode == "partial", channels=channels or source.channels or 3,
-            dtype=dtype or source.dtype or "uint8", max_pixels=max_pixels,
-        )  # fmt: skip
-        work = _decoding(source, reader) if device else _seeing(source, reader, order.rows)
-        batches = guarded(batches, work, failures, num_parallel_calls=num_parallel_calls)
-        if device:
-            batches, on_device = batches.map(functools.partial(padded_rows, aug)), of_rows(aug, output)
-    elif not device or image.shape.is_fully_defined():
-        make = functools.partial(to_augment if device else augmented, aug)
-        if guards:
-            work = Task(make, functools.partial(of_one, make), cause_of_pixels(aug))
-            batches = guarded(batches, work, failures, num_parallel_calls=num_parallel_calls)
-        else:
-            batches = batches.map(make, num_parallel_calls)
-        on_device = of_pixels(aug, output) if device else None
-    else:
+    if device and not encoded and not image.shape.is_fully_defined():
         raise ValueError(
             f"device: needs images of one size or encoded ones, got images of {image.shape}; resize them in "
             "the source, or leave device= out"
         )
+    reader = None
+    if encoded:
+        reader = Reader(
+            plain, partial=decode == "partial", channels=channels or source.channels or 3,
+            dtype=dtype or source.dtype or "uint8", max_pixels=max_pixels,
+        )  # fmt: skip
+
+    def made(batches: tf.data.Dataset, failures: OnError, rows: int) -> tf.data.Dataset:
+        """Batches of at most so many records, read and augmented; for a device, read as far as it needs."""
+        if source.read is not None:
+            work = _reading(source)
+            batches = guarded(batches, work, failures, num_parallel_calls=num_parallel_calls)
+            failures = _read_too(failures, work.results)
+        if reader is not None:
+            work = _decoding(source, reader) if device else _seeing(source, reader, rows)
+        else:
+            make = functools.partial(to_augment if device else augmented, plain)
+            if not guards:
+                return batches.map(make, num_parallel_calls)
+            work = Task(make, functools.partial(of_one, make), cause_of_pixels(plain))
+        return guarded(batches, work, failures, num_parallel_calls=num_parallel_calls)
+
+    batches = made(ordered(source, order, pool=guards and replaces), failures, order.rows)
+    batches = mixed(batches, source, aug, order, failures, made, num_parallel_calls=num_parallel_calls)
+    on_device = None
+    if device and encoded:
+        batches, on_device = batches.map(functools.partial(padded_rows, aug)), of_rows(aug, output)
+    elif device:
+        on_device = of_pixels(aug, output)
     if not device and output != _SAME:
         batches = batches.map(lambda batch: {**batch, "image": output(batch["image"])}, num_parallel_calls)
     if drop_remainder:
