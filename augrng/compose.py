@@ -81,23 +81,22 @@ class Compose:
         """Rebuilds the `Compose` that wrote this recipe, names and seed pairs too, whatever the global seed.
 
         Args:
-          recipe: what `Compose.to_json` returned.
+          recipe: what `to_json` returned.
 
         Raises:
-          TypeError: if `recipe` is not a string.
+          TypeError: if it is not a string.
           ValueError: if it is not JSON, or has a stream version, a transform or keys that are not known here.
         """
         read = Recipe.from_json(recipe)
-        return cls._of(read, chain_of(read.transforms, read.alg, empty=True))
+        return cls._of(read, chain_of(read.transforms, read.alg))
 
-    @classmethod
-    def _of(cls, recipe: Recipe, chain: Chain) -> "Compose":
-        self = cls.__new__(cls)
-        self._set(recipe, chain)
-        return self
+    @staticmethod
+    def _of(recipe: Recipe, chain: Chain) -> "Compose":
+        return Compose.__new__(Compose)._set(recipe, chain)
 
-    def _set(self, recipe: Recipe, chain: Chain) -> None:
+    def _set(self, recipe: Recipe, chain: Chain) -> "Compose":
         self._recipe, self._chain, self.mixer = recipe, chain, mixer_of(recipe)
+        return self
 
     def to_json(self) -> str:
         """The recipe as JSON text: all that pixels depend on beside image, id and epoch."""
@@ -121,10 +120,7 @@ class Compose:
     @property
     def unmixed(self) -> "Compose":
         """The recipe up to what mixes examples, the same draws: what each of them is mixed as."""
-        if self.mixer is None:
-            return self
-        left = self._recipe.unmixed
-        return Compose._of(left, chain_of(left.transforms, left.alg, empty=True))
+        return self if self.mixer is None else _rebuilt(self._recipe.unmixed)
 
     @property
     def seeds(self) -> dict[str, SeedPair]:
@@ -154,7 +150,7 @@ class Compose:
           ids: int64[B] or int64[]; any integers convert.
           epoch: int64[] or int64[B].
           sizes: int64[B, 2] or int64[2], height and width.
-          example: for recipes with a `BoxSafeCrop`: an example, or a batch, with its boxes, as for a call.
+          example: with the boxes, as for a call; for recipes with a `BoxSafeCrop`.
 
         Returns:
           Transform name -> param name -> tensor [B], or a scalar for a scalar id.
@@ -219,8 +215,8 @@ class Compose:
 
         Raises:
           TypeError: if an id is not an integer or the dtype is not supported.
-          ValueError: if a shape is wrong, a transform refuses a size, or a target breaks a rule of its own; from
-            a graph that does not know it, tf.errors.InvalidArgumentError. Both name the id.
+          ValueError: if a shape is wrong, a transform refuses a size, or a target breaks a rule of its own;
+            from a graph that does not know it, tf.errors.InvalidArgumentError. Both name the id.
         """
         if self.mixer is not None:
             return self.mixer.call(self.unmixed, images, ids, epoch)
@@ -249,7 +245,7 @@ class Compose:
         return self._chain.fixed_size
 
     def size_after(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of what comes out of an image of this size."""
+        """The same for an image of this size."""
         return self._chain.size_after(height, width)
 
     def evaluation(self, antialias: bool | str = "exact") -> "Compose | None":
@@ -284,7 +280,7 @@ class Compose:
         return f"Compose({list(self._recipe.transforms)!r}, seeds={self.seeds!r}{declared})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return from_json, (self.to_json(),)
+        return _rebuilt, (self.to_json(),)
 
 
 def as_compose(value: Any, name: str = "aug") -> Compose:
@@ -293,6 +289,12 @@ def as_compose(value: Any, name: str = "aug") -> Compose:
         return value
     what = "augrng.from_json reads JSON" if isinstance(value, str) else "write augrng.Compose([...])"
     raise TypeError(f"{name}: must be an augrng.Compose, got {value!r}; {what}")
+
+
+def _rebuilt(recipe: Recipe | str) -> Compose:
+    """Of a recipe, or its JSON, which may be empty; see `Compose.unmixed`."""
+    recipe = Recipe.from_json(recipe) if isinstance(recipe, str) else recipe
+    return Compose._of(recipe, chain_of(recipe.transforms, recipe.alg, empty=True))
 
 
 from_json = Compose.from_json
