@@ -33,7 +33,7 @@ def keep_programs(folder: str | Path | None = None) -> Path:
     each such combination has a folder of its own within. Nothing is ever taken out: delete the folder
     when it has grown too large. Only use a folder that no one else can write to: what is in it is executed.
 
-    For each program that is found TensorFlow logs "Error parsing text-format tensorflow.XlaSerializedCacheEntry":
+    For each program that is found TensorFlow logs "Error parsing text-format tensorflow.XlaSerialized...", as
     it tries to read the file as text first. Nothing is wrong then.
 
     Args:
