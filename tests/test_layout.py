@@ -42,9 +42,10 @@ AUGRNG = {
     "stateless": {"arguments", "chain", "random", "transforms"},
 }
 PIPELINES = {
-    "sources": set(),
+    "steps": set(),
+    "sources": {"steps"},
     "images": {"sources"},
-    "run": {"images", "sources"},
+    "run": {"images", "sources", "steps"},
     "disk": {"images", "run", "sources"},
     "show": {"images", "run", "sources"},
 }

@@ -85,10 +85,11 @@ class Reader:
         plans = self._plan_one(contents, id_, epoch, most)
         return each(self.pixels, contents[None], plans)[0]
 
-    def facts(self, contents: tf.Tensor) -> tf.Tensor:
-        """int32[4], what must be read from one image before its plan: `header.more_facts`, then 1 if parts
-        of it may be decoded, else 0."""
-        return _facts(self.partial)(contents)
+    @property
+    def facts(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """What must be read from one image before its plan, int32[4]: `header.more_facts`, then 1 if parts
+        of it may be decoded, else 0; a `tf.function`."""
+        return _facts(self.partial)
 
     def plan(
         self,
@@ -114,8 +115,8 @@ class Reader:
     def _plan_one(
         self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor, most: int, seen: Seen | None = None
     ) -> Plan:
-        facts = self.facts(contents)
-        return self.plan(contents[None], facts[None], id_[None], epoch[None], most=most, seen=seen)
+        facts = each(self.facts, contents[None])
+        return self.plan(contents[None], facts, id_[None], epoch[None], most=most, seen=seen)
 
     @property
     def pixels(self) -> Callable[[tf.Tensor, Plan], tf.Tensor]:
@@ -150,16 +151,18 @@ def _traced(aug: ar.Compose, channels: int, dtype: str, max_pixels: int) -> _Tra
         contents: tf.Tensor, facts: tf.Tensor, ids: tf.Tensor, epochs: tf.Tensor, seen: Seen, most: int
     ) -> Plan:
         count = tf.shape(ids)[0]
+        after = functools.cache(lambda rank: tf.stack([[0, most - count], *[[0, 0]] * (rank - 1)]))
 
         def padded(argument: tf.Tensor) -> tf.Tensor:
-            rest = [[0, 0]] * (argument.shape.rank - 1)
-            whole = tf.pad(argument, [[0, most - count], *rest])
-            return tf.ensure_shape(whole, [most, *argument.shape[1:]])
+            whole = tf.pad(argument, after(argument.shape.rank))
+            whole.set_shape([most, *argument.shape[1:]])
+            return whole
 
         given = tf.nest.map_structure(padded, (first_bytes(contents), facts, ids, epochs, dict(seen)))
-        return tf.nest.map_structure(lambda part: part[:count], program(*given))
+        rows = tf.range(count)
+        return tf.nest.map_structure(lambda part: tf.gather(part, rows), program(*given))
 
-    return _Traced(plan=tf.function(plans, autograph=False), pixels=tf.function(pixels, autograph=False))
+    return _Traced(plan=plans, pixels=tf.function(pixels, autograph=False))
 
 
 @functools.lru_cache(maxsize=2)

@@ -14,6 +14,7 @@ from pipelines.images.read import Reader
 from pipelines.images.rows import each
 from pipelines.run.moved import fault, targets_of
 from pipelines.sources.source import Record, Source
+from pipelines.steps import mapped
 
 _FORMATS = ("", "JPEG", "PNG", "GIF", "BMP", "WebP")  # by `header`'s codes
 
@@ -55,12 +56,12 @@ def cause_of(source: Source, reader: Reader, rows: int) -> Callable[[Record], tf
         return read, fault(reader.aug, record, Work(plans.whole, plans.rest), plans.size)
 
     def cause(record: Record) -> tf.data.Dataset:
-        loaded = tf.data.Dataset.from_tensors(record).map(source.load).ignore_errors()
-        texts = loaded.map(of_plan).ignore_errors()
+        loaded = mapped(tf.data.Dataset.from_tensors(record), source.load).ignore_errors()
+        texts = mapped(loaded, of_plan).ignore_errors()
         if targets_of(reader.aug, loaded.element_spec):
-            said = loaded.map(of_targets).map(lambda read, said: said)
+            said = mapped(mapped(loaded, of_targets), lambda read, said: said)
             texts = said.ignore_errors().concatenate(texts)
-        texts = texts.concatenate(loaded.map(lambda _: "its JPEG header is truncated or corrupt"))
+        texts = texts.concatenate(mapped(loaded, lambda _: "its JPEG header is truncated or corrupt"))
         unread = "its file cannot be read: it is not there, is no file, or may not be read"
         return texts.concatenate(tf.data.Dataset.from_tensors(unread)).take(1)
 

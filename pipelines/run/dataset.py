@@ -24,6 +24,7 @@ from pipelines.run.mixed import check_mixing, mixed
 from pipelines.run.moved import augmented, moved, moved_one, of_one, targets_of, to_augment
 from pipelines.run.order import Order, ordered, substitutes
 from pipelines.sources.source import Record, Source, ragged_features
+from pipelines.steps import mapped
 
 _SAME = Output()
 
@@ -166,7 +167,7 @@ def make_dataset(
         else:
             make = functools.partial(to_augment if device else augmented, plain)
             if not guards:
-                return batches.map(make, num_parallel_calls)
+                return mapped(batches, make, num_parallel_calls)
             work = Task(make, functools.partial(of_one, make), cause_of_pixels(plain))
         return guarded(batches, work, failures, num_parallel_calls=num_parallel_calls)
 
@@ -174,13 +175,14 @@ def make_dataset(
     batches = mixed(batches, source, aug, order, failures, made, num_parallel_calls=num_parallel_calls)
     on_device = None
     if device and encoded:
-        batches, on_device = batches.map(functools.partial(padded_rows, aug)), of_rows(aug, output)
+        batches, on_device = mapped(batches, functools.partial(padded_rows, aug)), of_rows(aug, output)
     elif device:
         on_device = of_pixels(aug, output)
     if not device and output != _SAME:
-        batches = batches.map(lambda batch: {**batch, "image": output(batch["image"])}, num_parallel_calls)
+        made_of = lambda batch: {**batch, "image": output(batch["image"])}  # noqa: E731
+        batches = mapped(batches, made_of, num_parallel_calls)
     if drop_remainder:
-        batches = batches.map(functools.partial(_of_size, order.rows))
+        batches = mapped(batches, functools.partial(_of_size, order.rows))
     steps = order.steps(source.size)
     if steps != tf.data.UNKNOWN_CARDINALITY:
         batches = batches.apply(tf.data.experimental.assert_cardinality(steps))
@@ -219,7 +221,7 @@ def _reading(source: Source) -> Task:
     def along(places: tf.data.Dataset) -> tf.data.Dataset:
         records = source.completed(places)
         sparse = any(isinstance(spec, tf.SparseTensorSpec) for spec in records.element_spec.values())
-        return records.map(ragged_features) if sparse else records
+        return mapped(records, ragged_features) if sparse else records
 
     assert source.cause is not None
     return Task(None, None, source.cause, along)
@@ -240,14 +242,10 @@ def _seeing(source: Source, reader: Reader, rows: int) -> Task:
         loaded = source.load(record)
         return {name: value for name, value in loaded.items() if value is not record.get(name)}
 
-    def prepare(record: Record) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        added = load(record)
-        return added, reader.facts({**record, **added}["image"])
-
     def together(batch: Record) -> Record:
-        added, facts = each(prepare, batch)
-        batch = {**batch, **added}
+        batch = {**batch, **each(load, batch)}
         contents = batch["image"]
+        facts = each(reader.facts, contents)
         seen = reader.aug.program.seen(batch, single=False)
         plans = reader.plan(contents, facts, batch["id"], batch["epoch"], most=rows, seen=seen)
         work = Work(plans.whole, plans.rest)

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from pipelines.run.arguments import writable
 from pipelines.run.order import row
+from pipelines.steps import flat_mapped, interleaved, mapped
 
 _AT_ONCE = 2  # batches: one alone leaves cores idle at its start and end; each uses all of them
 MODES = ("raise", "replace", "skip")
@@ -45,7 +46,7 @@ class Work:
         if self.along is not None:
             return self.along(records)
         assert self.alone is not None
-        return records.map(self.alone)
+        return mapped(records, self.alone)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +96,7 @@ def guarded(
         return _whole(records, work).ignore_errors().concatenate(one_by_one).take(1)
 
     at = at_once(num_parallel_calls)
-    return batches.interleave(of_batch, at, num_parallel_calls=at, deterministic=True)
+    return interleaved(batches, of_batch, at)
 
 
 def at_once(num_parallel_calls: int) -> int:
@@ -106,9 +107,9 @@ def at_once(num_parallel_calls: int) -> int:
 def _whole(records: Any, work: Work) -> tf.data.Dataset:
     """One batch of results; fails, or is empty, if a record fails."""
     if work.together is not None:
-        return tf.data.Dataset.from_tensors(records).map(work.together)
+        return mapped(tf.data.Dataset.from_tensors(records), work.together)
     count = tf.size(records["id"], tf.int64)
-    results = work.results(tf.data.Dataset.range(count).map(lambda number: row(records, number)))
+    results = work.results(mapped(tf.data.Dataset.range(count), lambda number: row(records, number)))
     return results.ragged_batch(tf.maximum(count, 1), drop_remainder=True)
 
 
@@ -118,7 +119,7 @@ def _one_by_one(batch: Any, records: Any, work: Work, on_error: OnError) -> tf.d
 
     def first(number: tf.Tensor) -> tf.data.Dataset:
         results = work.results(tf.data.Dataset.from_tensors(row(records, number)))
-        good = results.map(lambda result: _Tried(number, tf.constant(True), "", result))
+        good = mapped(results, lambda result: _Tried(number, tf.constant(True), "", result))
         return good.ignore_errors(log_warning=True)
 
     def instead(number: tf.Tensor, why: tf.Tensor, spec: Any) -> tf.data.Dataset:
@@ -126,25 +127,22 @@ def _one_by_one(batch: Any, records: Any, work: Work, on_error: OnError) -> tf.d
         if on_error.substitutes is None:
             return nothing
         tried = on_error.substitutes(batch, number)
-        results = work.results(tried).map(lambda result: _Tried(number, tf.constant(True), why, result))
+        results = mapped(work.results(tried), lambda result: _Tried(number, tf.constant(True), why, result))
         return results.ignore_errors(log_warning=True).concatenate(nothing).take(1)
 
     def found(number: tf.Tensor) -> tf.data.Dataset:
         result = first(number)  # traced once: its structure is taken from it
         causes = work.cause(row(records, number))
-        others = causes.flat_map(lambda why: instead(number, why, result.element_spec.result))
+        others = flat_mapped(causes, lambda why: instead(number, why, result.element_spec.result))
         return result.concatenate(others).take(1)
 
-    tried = tf.data.Dataset.range(count).flat_map(found)
+    tried = flat_mapped(tf.data.Dataset.range(count), found)
     nothing = _empty(tried.element_spec.result)
     end = tf.data.Dataset.from_tensors(_Tried(count, tf.constant(False), "", nothing))
-    noted = tried.map(lambda tried: _noted(tried, records, on_error))
+    noted = mapped(tried, lambda tried: _noted(tried, records, on_error))
+    last = mapped(end, lambda tried: (tried.good, tried.result))
     # With the end there is a batch even where nothing is left.
-    return (
-        noted.concatenate(end.map(lambda tried: (tried.good, tried.result)))
-        .ragged_batch(count + 1)
-        .map(_kept)
-    )
+    return mapped(noted.concatenate(last).ragged_batch(count + 1), _kept)
 
 
 class _Tried(NamedTuple):
@@ -163,7 +161,6 @@ class _Tried(NamedTuple):
     result: Any
 
 
-@tf.autograph.experimental.do_not_convert  # nothing there to convert; looking takes 0.1 s and more
 def _noted(tried: _Tried, records: Any, on_error: OnError) -> tuple[tf.Tensor, Any]:
     """Whether there is a result, and the result; a broken record stops the run, or is written down."""
     to_stderr = on_error.file is None

@@ -17,6 +17,7 @@ from pipelines.images.rows import each
 from pipelines.run.guard import OnError, at_once
 from pipelines.run.order import Order
 from pipelines.sources.source import Record, Source
+from pipelines.steps import interleaved, mapped
 
 PARTNERS = "partners"  # the feature that holds their ids
 _ROW = "row among the partners"
@@ -84,7 +85,7 @@ def mixed(
     if mixer is None:
         return batches
     if mixer.transform.partners == "batch":
-        return batches.map(lambda own: _in_batch(mixer, own, order.rows), num_parallel_calls)
+        return mapped(batches, lambda own: _in_batch(mixer, own, order.rows), num_parallel_calls)
     count, skips = mixer.transform.num_partners, failures.mode == "skip"
     of_partners = _numbered(failures)
 
@@ -96,10 +97,10 @@ def mixed(
         rows = tf.range(tf.size(places))
         records = {**source.records(places), "epoch": tf.tile(own["epoch"], [count]), _ROW: rows}
         made = make(tf.data.Dataset.from_tensors(records), of_partners, order.rows * count)
-        return made.map(lambda others: _mixed(mixer, own, others, drawn, skips))
+        return mapped(made, lambda others: _mixed(mixer, own, others, drawn, skips))
 
     at = at_once(num_parallel_calls)
-    return batches.interleave(of_batch, at, num_parallel_calls=at, deterministic=True)
+    return interleaved(batches, of_batch, at)
 
 
 def _numbered(failures: OnError) -> OnError:
@@ -109,7 +110,7 @@ def _numbered(failures: OnError) -> OnError:
         return failures
 
     def with_row(batch: Record, number: tf.Tensor) -> tf.data.Dataset:
-        return drawn(batch, number).map(lambda record: {**record, _ROW: batch[_ROW][number]})
+        return mapped(drawn(batch, number), lambda record: {**record, _ROW: batch[_ROW][number]})
 
     return OnError(failures.mode, failures.file, with_row)
 

@@ -20,6 +20,7 @@ import tensorflow as tf
 import augrng as ar
 from augrng.random.permutation import permuted, schedule
 from pipelines.sources.source import Record, Source, never_ends, ragged_features
+from pipelines.steps import flat_mapped, mapped
 
 _BLOCK = 8192  # places of the permutation made at once; hundreds of small operations are shared
 _ATTEMPTS = 16  # examples tried in the place of a broken one
@@ -129,7 +130,7 @@ def substitutes(source: Source, order: Order, batch: Record, number: tf.Tensor) 
 
     count = source.size if source.records else tf.size(batch["pool"]["id"], tf.int64)
     places = tf.cast(drawn % tf.cast(count, tf.uint64), tf.int64)
-    return tf.data.Dataset.from_tensor_slices(places).map(at)
+    return mapped(tf.data.Dataset.from_tensor_slices(places), at)
 
 
 def row(batch: Record, number: tf.Tensor) -> Record:
@@ -168,9 +169,11 @@ def _random_access(source: Source, order: Order) -> tf.data.Dataset:
 
     steps = order.steps(size)
     numbers = tf.data.Dataset.range(tf.int64.max if steps < 0 else -(-steps // batches))
-    blocks = _first_epoch(order).flat_map(lambda epoch: numbers.map(lambda number: block(epoch, number)))
+    blocks = flat_mapped(
+        _first_epoch(order), lambda epoch: mapped(numbers, lambda number: block(epoch, number))
+    )
     indices = blocks.unbatch().take(steps)
-    return indices.map(of_batch, num_parallel_calls=tf.data.AUTOTUNE)
+    return mapped(indices, of_batch, tf.data.AUTOTUNE)
 
 
 @functools.lru_cache(maxsize=64)
@@ -188,7 +191,7 @@ def _permuted(size: int) -> Callable[..., tf.Tensor]:
 
 def _stream(source: Source, order: Order, pool: bool) -> tf.data.Dataset:
     assert source.stream is not None
-    stream = source.stream().map(ragged_features)
+    stream = mapped(source.stream(), ragged_features)
     if never_ends(stream):
         raise ValueError(
             f"source: must come to an end, for an epoch is one pass over it, {source.name} does not; "
@@ -197,7 +200,7 @@ def _stream(source: Source, order: Order, pool: bool) -> tf.data.Dataset:
 
     def of_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         records = _shuffled(stream, order, epoch) if order.shuffle else stream
-        return records.map(lambda record: {**record, "epoch": epoch})
+        return mapped(records, lambda record: {**record, "epoch": epoch})
 
     def of_host(batch: Record) -> Record:
         places = tf.range(tf.shape(batch["id"])[0])[order.host :: order.hosts]
@@ -205,10 +208,14 @@ def _stream(source: Source, order: Order, pool: bool) -> tf.data.Dataset:
         return {**part, "pool": batch} if pool else part
 
     count = tf.int64.max if order.passes is None else order.passes
-    epochs = _first_epoch(order).flat_map(lambda first: tf.data.Dataset.range(count).map(lambda n: first + n))
-    batches = epochs.flat_map(of_epoch).ragged_batch(order.batch_size, drop_remainder=order.drop_remainder)
+    epochs = flat_mapped(
+        _first_epoch(order), lambda first: mapped(tf.data.Dataset.range(count), lambda n: first + n)
+    )
+    batches = flat_mapped(epochs, of_epoch).ragged_batch(
+        order.batch_size, drop_remainder=order.drop_remainder
+    )
     batches = batches.skip(order.start)
-    return batches.map(of_host) if pool or order.hosts > 1 else batches
+    return mapped(batches, of_host) if pool or order.hosts > 1 else batches
 
 
 def _shuffled(records: tf.data.Dataset, order: Order, epoch: tf.Tensor) -> tf.data.Dataset:
@@ -237,4 +244,4 @@ def _first_epoch(order: Order) -> tf.data.Dataset:
     """The epoch that a run begins with, int64[], asked for whenever an iteration begins."""
     only = 0 if order.only is None else order.only
     asked = only if callable(only) else lambda: tf.constant(only, tf.int64)
-    return tf.data.Dataset.from_tensors(0).map(lambda _: tf.ensure_shape(asked(), []))
+    return mapped(tf.data.Dataset.from_tensors(0), lambda _: tf.ensure_shape(asked(), []))

@@ -19,6 +19,7 @@ import tensorflow as tf
 import augrng as ar
 from pipelines.sources.offsets import FRAME, NotIndexedError, bounds_of
 from pipelines.sources.source import Record, Source, values_of
+from pipelines.steps import flat_mapped, mapped
 
 ACCESS = ("auto", "random", "stream")
 Parse = Callable[[Record, tf.Tensor], Record]  # from where a record lies ("path" or "tfds_id") and its bytes
@@ -52,8 +53,8 @@ def in_order(
     def of_file(path: tf.Tensor, size: tf.Tensor, skip: tf.Tensor, take: tf.Tensor) -> tf.data.Dataset:
         records = tf.data.TFRecordDataset(path, compression_type=compression)
         whole = _is_whole(records) if compression else tf.data.Dataset.from_tensors(True)
-        end = whole.map(lambda whole: ("", True, whole))
-        readable = records.ignore_errors(log_warning=True).map(lambda record: (record, False, True))
+        end = mapped(whole, lambda whole: ("", True, whole))
+        readable = mapped(records.ignore_errors(log_warning=True), lambda record: (record, False, True))
         start = (tf.constant(0, tf.int64), tf.constant(0, tf.int64))
 
         def placed(
@@ -76,7 +77,7 @@ def in_order(
             path = tf.strings.regex_replace(path, r"^.*/([^/]*)\[(\d+)\]$", r"\1__\2")
         return parse({where: path}, record)
 
-    return files.flat_map(of_file).map(parsed, num_parallel_calls=tf.data.AUTOTUNE)
+    return mapped(flat_mapped(files, of_file), parsed, tf.data.AUTOTUNE)
 
 
 def check_access(access: str) -> None:
@@ -165,7 +166,7 @@ def random_access(
         return {**{name: value for name, value in place.items() if name not in _OF_PLACES}, **parsed}
 
     def cause(place: Record) -> tf.data.Dataset:
-        there = tf.data.Dataset.from_tensors(place).flat_map(_with_bytes).filter(_is_there)
+        there = flat_mapped(tf.data.Dataset.from_tensors(place), _with_bytes).filter(_is_there)
         corrupt = _complaint(place["file"], place["number"]) + ", or has changed since it was indexed"
         missing = tf.data.Dataset.from_tensors(place["file"] + " is not there, is empty, or may not be read")
         zero = tf.constant(0, tf.int64)
@@ -173,9 +174,11 @@ def random_access(
             filenames=place["file"][None], header_bytes=zero, record_bytes=zero + 1, footer_bytes=zero,
             buffer_size=zero + 1, compression_type="",
         )  # fmt: skip
-        unread = _first(place, byte).map(lambda place, byte: corrupt).concatenate(missing)
+        unread = mapped(_first(place, byte), lambda place, byte: corrupt).concatenate(missing)
         # A map of its own: what nothing is made of, TensorFlow leaves out, and its error with it.
-        again = there.map(completed).map(lambda record: "it could be read only when it was read again")
+        again = mapped(
+            mapped(there, completed), lambda record: "it could be read only when it was read again"
+        )
         return again.concatenate(unread).take(1)
 
     def columns(name: str) -> np.ndarray:
@@ -194,7 +197,7 @@ def random_access(
         source,
         size=size,
         records=places,
-        read=lambda places: places.flat_map(_with_bytes).map(completed),
+        read=lambda places: mapped(flat_mapped(places, _with_bytes), completed),
         cause=cause,
         columns=columns,
     )
@@ -242,7 +245,7 @@ def _complaint(path: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
 
 def _is_whole(records: tf.data.Dataset) -> tf.data.Dataset:
     """One element: whether all records can be read."""
-    counted = tf.data.Dataset.from_tensors(0).concatenate(records.map(lambda record: 0))
+    counted = tf.data.Dataset.from_tensors(0).concatenate(mapped(records, lambda record: 0))
     # A batch of all is lost if one of them fails.
-    good = counted.batch(2**40).ignore_errors().map(lambda _: True)
+    good = mapped(counted.batch(2**40).ignore_errors(), lambda _: True)
     return good.concatenate(tf.data.Dataset.from_tensors(False)).take(1)
