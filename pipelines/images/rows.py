@@ -15,7 +15,7 @@ def each(function: Callable[..., Any], *arguments: Any) -> Any:
       arguments: structures of tensors [N, ...]; rows of ragged tensors are tensors.
 
     Returns:
-      A tensor [N, ...], or a list of them.
+      A structure of tensors [N, ...].
     """
     if any(isinstance(part, tf.RaggedTensor) for part in tf.nest.flatten(arguments)):
         function, arguments = _of_dense(function, arguments)
@@ -25,6 +25,8 @@ def each(function: Callable[..., Any], *arguments: Any) -> Any:
     rows = tf.nest.map_structure(lambda part: tf.TensorSpec(part.shape[1:], part.dtype), arguments)
     traced = traceable.get_concrete_function(*rows)
     made = tf.nest.flatten(traced.structured_outputs)
+    if not made:
+        return traced.structured_outputs
     found = tf.raw_ops.MapDefun(
         arguments=tf.nest.flatten(arguments),
         captured_inputs=traced.captured_inputs,
