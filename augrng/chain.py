@@ -279,7 +279,8 @@ def chain_of(transforms: Sequence[Transform], alg: str = "philox", *, empty: boo
     for transform, _ in flattened(earlier):
         if isinstance(transform, Mixing):
             raise ValueError(
-                f"transforms: what mixes examples must be the last of a Compose, and inside of no other, got "
+                f"transforms: what mixes examples must be the last of a Compose, and inside of no other, for "
+                "what is read depends on it; p= says how many are mixed, as Maybe would; got "
                 f"{transform!r} elsewhere"
             )
     nameless = tuple(dataclasses.replace(transform, name=None, seed=None) for transform in transforms)

@@ -17,7 +17,7 @@ from typing import Any
 import tensorflow as tf
 
 from augrng import arguments
-from augrng.chain import Chain, Work, chain_of, image_sizes
+from augrng.chain import Chain, chain_of, image_sizes
 from augrng.members import described
 from augrng.mixing import mixer_of
 from augrng.program import Program
@@ -197,7 +197,7 @@ class Compose:
         drawn = arguments.params(params, self._recipe.names, images)
         self._chain.check_pixels(images.dtype, images.shape[-1])
         sizes = self._chain.check(image_sizes(images), params=drawn)
-        return self._applied(given, images, self._chain.work(drawn, sizes), sizes)
+        return self.program.applied(given, images, self._chain.work(drawn, sizes), sizes)
 
     @tf.autograph.experimental.do_not_convert
     def __call__(self, images: Any, ids: Any, epoch: Any) -> Any:
@@ -225,19 +225,7 @@ class Compose:
         self._chain.check_pixels(images.dtype, images.shape[-1])
         sizes = self._chain.check(image_sizes(images), ids)
         work = self.program.plan(ids, epoch, sizes, self.program.seen(given, single=images.shape.rank == 3))
-        return self._applied(given, images, work, sizes, ids)
-
-    def _applied(
-        self, given: Any, images: tf.Tensor, work: Work, sizes: tf.Tensor, ids: tf.Tensor | None = None
-    ) -> Any:
-        """What a call gives for images, or for the examples that they are of."""
-        single = images.shape.rank == 3
-        out = self._chain.render(images[None] if single else images, work, sizes)
-        out = out[0] if single else out
-        if not isinstance(given, Mapping):
-            return out
-        targets = self.program.targets_of(given)
-        return {**self.program.move(given, targets, work, sizes, ids, single=single), "image": out}
+        return self.program.applied(given, images, work, sizes, ids)
 
     @property
     def output_size(self) -> tuple[int, int] | None:

@@ -98,7 +98,8 @@ class Augment(keras.layers.Layer):
         if self.aug.mixer is not None:
             raise ValueError(
                 f"aug: the layer mixes no examples, got {self.aug.mixer.transform!r} at the end; mix in the "
-                "pipeline (pipelines.make_dataset), and give the layer aug.unmixed or nothing"
+                'pipeline, by pipelines.make_dataset or, with partners="batch", by a call in Dataset.map, '
+                "and give the layer aug.unmixed or nothing"
             )
         self.output_form = Output(output, mean, std, scale)
         self.data_format = data_format or keras.config.image_data_format()

@@ -11,9 +11,11 @@ import tensorflow as tf
 from augrng import arguments
 from augrng.chain import Chain, Work, image_sizes
 from augrng.geometry.sampling import Sampling
-from augrng.targets import Target
-from augrng.targets.base import Tensors
+from augrng.maps import Geometry
+from augrng.targets import Mask, Target
+from augrng.targets.base import Tensors, found, has, put
 from augrng.targets.declared import boxes_of, inferred, move, passed, rectangles
+from augrng.targets.moving import read_together, rides
 from augrng.transforms.base import Rectangles
 from augrng.transforms.parts import Params
 
@@ -152,6 +154,45 @@ class Program:
     ) -> tuple[tf.Tensor, list[str]]:
         """Which rules one example's boxes or keypoints keep, bool[rules, 1], and the rules in words."""
         return passed(dict(example), name, target, self._chain.legs, work, sizes)
+
+    def applied(
+        self, given: Any, images: tf.Tensor, work: Work, sizes: tf.Tensor, ids: tf.Tensor | None = None
+    ) -> Any:
+        """What a call gives for checked images, [B, H, W, C] or one, or for the examples that they are of."""
+        single = images.shape.rank == 3
+        rows = images[None] if single else images
+        if not isinstance(given, Mapping):
+            out = self._chain.render(rows, work, sizes)
+            return out[0] if single else out
+        example, targets = dict(given), dict(self.targets_of(given))
+        riding = self._riding(example, targets, rows, single)
+        if riding is None:
+            out = self._chain.render(rows, work, sizes)
+        else:
+            name, masks, fill = riding
+            del targets[name]
+            read, masks = read_together(self._chain.renderer, rows, masks, work.map, sizes, fill)
+            masks = masks[..., 0] if len(found(example, name).shape) < images.shape.rank else masks
+            example = put(example, name, masks[0] if single else masks)
+            out = self._chain.finish(read, work.rest)
+        moved = self.move(example, targets, work, sizes, ids, single=single)
+        return {**moved, "image": out[0] if single else out}
+
+    def _riding(
+        self, example: Mapping[str, Any], targets: Mapping[str, Target], images: tf.Tensor, single: bool
+    ) -> tuple[str, tf.Tensor, Any] | None:
+        """Of a mask that can be read together with images [B, H, W, C]: name, masks [B, H, W, 1], fill."""
+        moves = [stage for stage in self._chain.later if isinstance(stage, Geometry)]
+        if moves or all(member.optional for member in self._chain.first.members):
+            return None
+        for name, target in targets.items():
+            if isinstance(target, Mask) and target.multiple == 1 and has(example, name):
+                masks = arguments.pixels(found(example, name), name)
+                masks = masks[None] if single else masks
+                masks = masks[..., None] if masks.shape.rank == 3 else masks
+                if rides(self._chain.renderer, images, masks):
+                    return name, masks, target.fill_value
+        return None
 
     def rendered(self, images: tf.Tensor, ids: tf.Tensor, work: Work) -> tf.Tensor:
         """Images [B, H, W, C] of one size as `plan` says, [B, height, width, C].

@@ -138,6 +138,10 @@ class Renderer:
         out.set_shape([pixels.shape[0], height, width, pixels.shape[2]])
         return out
 
+    def reduces(self, height: int, width: int) -> bool:
+        """Whether some of the maps of images of this size may ask for a reduced source."""
+        return self.antialias == "exact" or self._levels(height, width) is not None
+
     def _levels(self, height: int, width: int) -> reduce.Range | None:
         """The levels that may be asked for by maps of images of this size; None if only 0."""
         if self.antialias is not True:

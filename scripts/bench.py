@@ -53,6 +53,10 @@ ROWS = {
         "512x512 to 448x448 with a mask and 8 boxes: crop, flip, rotation, one core", "ms", 1e3, False,
         ["augrng", "albumentations", "torchvision"],
     ),
+    "mix_up": Row(
+        "JPEG 500x375 to 224x224 with MixUp, CPU time an example, one core", "ms", 1e3, False,
+        ["augrng", "augrng without MixUp"],
+    ),
     "small": Row(
         "36x36 to 32x32 in memory, batches of 256: crop, flip, rotation", "images/s", 1, True,
         ["augrng", "Keras layers", "tf.image", *TORCH],

@@ -1,5 +1,6 @@
-"""The contender of scripts/bench.py for images with masks and boxes that runs in TensorFlow."""
+"""Contenders of scripts/bench.py for images with masks and boxes, and for mixing, that run in TensorFlow."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 import augrng as ar
+import pipelines as pl
 
-_BATCH = 16
+_BATCH, _MIXED = 16, 64
 
 
 def targets(folder: Path) -> dict[str, Any]:
@@ -30,4 +32,17 @@ def targets(folder: Path) -> dict[str, Any]:
     return {"value": measuring.cpu_time(timed, _BATCH), "picture": timed()["image"][0]}
 
 
-CONTENDERS = {"targets": {"augrng": targets}}
+def mixing(mixes: bool, folder: Path) -> dict[str, Any]:
+    """Small JPEGs in `make_dataset`, each with another one or not, CPU time on one core."""
+    measuring.one_core()
+    transforms = [ar.RandomResizedCrop(224, 224), ar.RandomFlip(), ar.RandomRotation(30)]
+    aug = ar.Compose([*transforms, *([ar.MixUp(0.2, label=None)] if mixes else [])], seed=7)
+    source = pl.from_folder(folder / next(iter(measuring.JPEGS)))
+    batches = iter(pl.make_dataset(source, aug, batch_size=_MIXED, epochs=None, seed=1))
+    return {"value": measuring.cpu_time_of(batches, _MIXED), "picture": next(batches)["image"][0]}
+
+
+CONTENDERS = {
+    "targets": {"augrng": targets},
+    "mix_up": {"augrng": partial(mixing, True), "augrng without MixUp": partial(mixing, False)},
+}

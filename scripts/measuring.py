@@ -74,6 +74,17 @@ def rate(batches: Iterator[Any], batch_size: int, warm_up: int = 12) -> dict[str
     return {"value": count * batch_size / (time.perf_counter() - start), "memory": resident_megabytes()}
 
 
+def cpu_time_of(batches: Iterator[Any], batch_size: int, warm_up: int = 12) -> float:
+    """Mean CPU seconds an example of an endless iterator, whose threads work ahead."""
+    for _ in range(warm_up):
+        next(batches)
+    count, end, start = 0, time.perf_counter() + _SECONDS, time.process_time()
+    while time.perf_counter() < end or count < 12:
+        next(batches)
+        count += 1
+    return (time.process_time() - start) / (count * batch_size)
+
+
 def resident_megabytes() -> float:
     """Memory of this process and its children, what they share being counted once (Linux; else 0)."""
     try:

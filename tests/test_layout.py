@@ -26,7 +26,7 @@ AUGRNG = {
     "stages": {"color", "fixed", "maps", "members", "transforms"},
     "targets": {"arguments", "fixed", "geometry", "maps", "render", "transforms"},
     "chain": {"arguments", "geometry", "maps", "members", "random", "render", "stages", "transforms"},
-    "program": {"arguments", "chain", "geometry", "targets", "transforms"},
+    "program": {"arguments", "chain", "geometry", "maps", "targets", "transforms"},
     "recipe": {"random", "targets", "transforms"},
     "mixing": {"arguments", "chain", "random", "recipe", "render", "targets", "transforms"},
     "compose": {
@@ -195,6 +195,7 @@ def test_the_commands_can_be_run():
         "bench_peers.py",
         "train.py",
         "experiment.py",
+        "scenes.py",
         "export.py",
         "run_in_jax.py",
         "gpu_check.py",

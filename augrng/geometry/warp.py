@@ -8,6 +8,7 @@ the border, "constant" blends the fill in by the share that lies outside (`Grid.
 What has weight 0 is not seen: a NaN beside a pixel that is read alone does not show.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -68,6 +69,51 @@ def warp(
     return tf.concat([sampled(source, grid) for source in sources(pixels, offsets, fill)], -1)
 
 
+def warp_with_mask(
+    pixels: tf.Tensor,
+    mask: tf.Tensor,
+    sizes: tf.Tensor,
+    maps: tf.Tensor,
+    height: int,
+    width: int,
+    sampling: Sampling,
+    fill_value: int,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """`warp` of pictures, and of a mask of each with "nearest", to the same bits.
+
+    The mask is one more channel of the words that are gathered: of the four pixels between which the picture
+    is read one is the nearest. For 448x448 pixels that takes 0.4 ms, where a warp of its own takes 1.7.
+
+    Args:
+      pixels: uint8[B, N, C] with at most 3 channels; see `warp`, as for all else.
+      mask: uint8[B, N, 1].
+      fill_value: of the mask, where the sampling fills with a constant.
+
+    Returns:
+      uint8[B, height, width, C] and uint8[B, height, width, 1].
+    """
+    channels = pixels.shape[-1]
+    fill = sampling.fill_for(pixels.dtype, channels)
+    grid = Grid(sizes, whole_borders(sizes), maps, height, width, sampling)
+    source = Source(tf.concat([pixels, mask], -1), None, [*fill, fill_value])
+
+    def nearest_tap(taps: list[tf.Tensor], left: tf.Tensor, top: tf.Tensor) -> tf.Tensor:
+        x, y = grid.nearest()
+        upper, lower = (tf.where(x > left, taps[i + 1], taps[i]) for i in (0, 2))
+        tap, inside = tf.where(y > top, lower, upper), grid.inside()
+        return tap if inside is None else source.where(inside, tap)
+
+    def bilinear() -> tf.Tensor:
+        (left, top), weights = grid.bilinear()
+        taps = source.taps(grid, left, top)
+        below = tf.constant((1 << 8 * channels) - 1, tf.int32)
+        label = tf.bitwise.bitwise_and(nearest_tap(taps, left, top), ~below)
+        return source.blend(taps, weights, grid.share(), channels) | label
+
+    both = _read(source, grid, bilinear)
+    return both[..., :channels], both[..., channels:]
+
+
 def whole_borders(sizes: tf.Tensor) -> tf.Tensor:
     """The borders of whole pictures of sizes int64[B, 2]: int64[B, 2, 2], fixed-point."""
     return tf.stack([tf.zeros_like(sizes), sizes * fixed.ONE], -1)
@@ -76,14 +122,19 @@ def whole_borders(sizes: tf.Tensor) -> tf.Tensor:
 def sampled(source: "Source", grid: Grid) -> tf.Tensor:
     """The pixels of a source at the places of a grid, [B, height, width, C]."""
 
+    def bilinear() -> tf.Tensor:
+        (left, top), weights = grid.bilinear()
+        return source.blend(source.taps(grid, left, top), weights, grid.share())
+
+    return _read(source, grid, bilinear)
+
+
+def _read(source: "Source", grid: Grid, bilinear: Callable[[], tf.Tensor]) -> tf.Tensor:
+    """What is read, unpacked; `bilinear` says how between pixels."""
+
     def nearest() -> tf.Tensor:
         value, inside = source.at(grid, *grid.nearest()), grid.inside()
         return value if inside is None else source.where(inside, value)
-
-    def bilinear() -> tf.Tensor:
-        (left, top), weights = grid.bilinear()
-        taps = [source.at(grid, left + dx, top + dy) for dy in (0, 1) for dx in (0, 1)]
-        return source.blend(taps, weights, grid.share())
 
     # Maps that move whole pixels need one tap instead of four, and give the same bits either way. The branch
     # has a second use: without it XLA on the CPU computes every packed word again for each byte that `unpack`
@@ -103,7 +154,7 @@ class Source:
     """The pixels of a batch and how to read one tap of each picture.
 
     The channels of a uint8 pixel, four at most, are packed into one 32-bit word: one gather then brings
-    them all.
+    them all. Pixels of a single channel stay as they lie, four in a word.
     """
 
     def __init__(self, pixels: tf.Tensor, offsets: tf.Tensor | None, fill: list[float]) -> None:
@@ -115,8 +166,12 @@ class Source:
         self.packed = self.dtype == tf.uint8
         floats = tf.float64 if self.dtype == tf.float64 else tf.float32
         self.work = tf.int64 if self.dtype.is_integer else floats  # what means are made in
+        self.single = self.packed and self.channels == 1
         if self.packed:
-            pixels = tf.bitcast(tf.pad(pixels, [[0, 0], [0, _PACKED - self.channels]]), tf.int32)
+            if self.single:
+                rest = tf.zeros([-tf.size(pixels) % _PACKED, 1], pixels.dtype)
+                pixels = tf.reshape(tf.concat([pixels, rest], 0), [-1, _PACKED])
+            pixels = tf.bitcast(tf.pad(pixels, [[0, 0], [0, _PACKED - pixels.shape[-1]]]), tf.int32)
             word = sum(int(value) << (8 * channel) for channel, value in enumerate(fill))
             self.fill = tf.bitcast(tf.constant(word, tf.uint32), tf.int32)
         else:
@@ -126,27 +181,40 @@ class Source:
     def at(self, grid: Grid, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         """The pixel at column x, row y of each picture, or the one that `fill_mode` has in its place."""
         index = self.start + grid.index(x, y)
+        place = shift(index, 2) if self.single else index
         # The selection is always the first. With it LLVM makes one vector gather where it makes several loads
         # otherwise, and a warp takes 0.77 ms in place of 0.97 (XLA of TensorFlow 2.21, AVX-512).
-        return tf.where(
-            index >= 0 if self.packed else index[..., None] >= 0, tf.gather(self.pixels, index), self.fill
+        value = tf.where(
+            index >= 0 if self.packed else index[..., None] >= 0, tf.gather(self.pixels, place), self.fill
         )
+        return tf.bitwise.right_shift(value, 8 * (index & 3)) & 255 if self.single else value
+
+    def taps(self, grid: Grid, left: tf.Tensor, top: tf.Tensor) -> list[tf.Tensor]:
+        """Upper left, upper right, lower left and lower right of four pixels, the first of them given."""
+        return [self.at(grid, left + dx, top + dy) for dy in (0, 1) for dx in (0, 1)]
 
     def where(self, inside: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
         """Pixels, or the fill where they are not inside."""
         return tf.where(inside if self.packed else inside[..., None], value, self.fill)
 
-    def blend(self, taps: list[tf.Tensor], weights: list[tf.Tensor], share: tf.Tensor | None) -> tf.Tensor:
+    def blend(
+        self,
+        taps: list[tf.Tensor],
+        weights: list[tf.Tensor],
+        share: tf.Tensor | None,
+        channels: int | None = None,
+    ) -> tf.Tensor:
         """The mean of the taps (upper left, upper right, lower left, lower right), and the fill, by weight.
 
         Args:
-          taps: as `at` gives them.
+          taps: as `taps` gives them.
           weights: int32[B, height, width] in [0, 2**11), of the right taps and of the lower ones.
           share: of the taps against the fill, in [0, 2**11]; None for all.
+          channels: of packed ones, how many; the others are 0. None for all.
         """
         if self.packed:
             words = tf.zeros_like(taps[0])
-            for channel, fill in enumerate(self.values):
+            for channel, fill in enumerate(self.values[:channels]):
                 values = [shift(tap, 8 * channel) & 255 for tap in taps]
                 blended = _blend_integers(values, weights, share, int(fill))
                 words |= tf.bitwise.left_shift(blended, 8 * channel)
@@ -187,6 +255,8 @@ class Source:
 
     def unpack(self, values: tf.Tensor) -> tf.Tensor:
         """Pixels of the source's dtype, [B, height, width, C]."""
+        if self.single:
+            return tf.cast(values, tf.uint8)[..., None]
         return tf.bitcast(values, tf.uint8)[..., : self.channels] if self.packed else values
 
 

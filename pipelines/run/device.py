@@ -50,7 +50,7 @@ class OnDevice:
             with tf.device(self.device):
                 taken = {name: batch[name] for name in self._moved}
                 image = self._augment(tf.nest.map_structure(tf.identity, taken))
-            current = {**{name: v for name, v in batch.items() if name not in _ONLY_MOVED}, "image": image}
+            current = {**{name: v for name, v in batch.items() if name != WORK}, "image": image}
             if ahead is not None:
                 yield ahead
             ahead = current
@@ -61,14 +61,14 @@ class OnDevice:
     def features(self) -> dict[str, Any]:
         """What a batch has, by name; what describes "image" is that of what goes over."""
         spec = self._batches.element_spec
-        return {name: part for name, part in spec.items() if name not in _ONLY_MOVED}
+        return {name: part for name, part in spec.items() if name != WORK}
 
     def __len__(self) -> int:
         """How many batches there are; TypeError if that is not known or has no end."""
         return len(self._batches)
 
 
-_ONLY_MOVED = ("map", "size", "borders", "columns", "rest")
+WORK = "work on the device"  # the entry that says what it is
 
 
 def of_pixels(aug: ar.Compose, output: Output) -> tuple[Callable[[Record], tf.Tensor], tuple[str, ...]]:
@@ -78,10 +78,10 @@ def of_pixels(aug: ar.Compose, output: Output) -> tuple[Callable[[Record], tf.Te
         return output(aug(batch["image"], batch["id"], batch["epoch"]))
 
     def render(batch: Record) -> tf.Tensor:
-        return output(aug.program.rendered(batch["image"], batch["id"], Work(batch["map"], batch["rest"])))
+        return output(aug.program.rendered(batch["image"], batch["id"], Work(**batch[WORK])))
 
     if aug.program.needs_boxes:  # which are moved by then
-        return render, ("image", "id", "map", "rest")
+        return render, ("image", "id", WORK)
     return augment, ("image", "id", "epoch")
 
 
@@ -89,30 +89,27 @@ def of_rows(aug: ar.Compose, output: Output) -> tuple[Callable[[Record], tf.Tens
     """What renders batches of decoded parts, [B, N, C] of `as_rows`, and what it takes."""
 
     def augment(batch: Record) -> tf.Tensor:
-        return output(aug.program.render_rows(batch["image"], *(batch[name] for name in _ONLY_MOVED)))
+        work = batch[WORK]
+        order = ("map", "size", "borders", "columns", "rest")
+        return output(aug.program.render_rows(batch["image"], *(work[name] for name in order)))
 
-    return augment, ("image", *_ONLY_MOVED)
+    return augment, ("image", WORK)
 
 
 def as_rows(image: tf.Tensor, map_: tf.Tensor, borders: tf.Tensor, rest: tuple[Params, ...]) -> Record:
     """A decoded part [h, w, C], its map, borders and draws as what goes over: its pixels in one row."""
-    return {
-        "image": tf.reshape(image, [-1, image.shape[-1]]),
-        "map": map_,
-        "size": tf.shape(image, tf.int64)[:2],
-        "borders": borders,
-        "rest": rest,
-    }
+    work = {"map": map_, "size": tf.shape(image, tf.int64)[:2], "borders": borders, "rest": rest}
+    return {"image": tf.reshape(image, [-1, image.shape[-1]]), WORK: work}
 
 
 def padded_rows(aug: ar.Compose, batch: dict[str, Any]) -> Record:
     """A batch of `as_rows`, the ragged pixels as [B, N, C], N a power of two: so few programs serve all."""
-    rows = batch["image"]
+    rows, work = batch["image"], batch[WORK]
     length = power_above(tf.cast(tf.maximum(tf.reduce_max(rows.row_lengths()), 1), tf.int32), 0)
-    columns = columns_of(batch["size"]) if aug.program.antialias == "exact" else tf.zeros([0], tf.int32)
+    columns = columns_of(work["size"]) if aug.program.antialias == "exact" else tf.zeros([0], tf.int32)
     return {
         **batch,
-        "columns": columns,
+        WORK: {**work, "columns": columns},
         "image": rows.to_tensor(shape=tf.stack([-1, length, rows.shape[-1]])),
     }
 

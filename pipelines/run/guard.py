@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from pipelines.run.arguments import writable
-from pipelines.run.order import row
+from pipelines.run.order import POOL, row
 from pipelines.steps import flat_mapped, interleaved, mapped
 
 _AT_ONCE = 2  # batches: one alone leaves cores idle at its start and end; each uses all of them
@@ -80,7 +80,7 @@ def guarded(
     """`batches.map(work.together)`, minding failures.
 
     Args:
-      batches: of records, dicts with "id", int64[N]; what they have as "pool" is for `substitutes` alone.
+      batches: of records, dicts with "id", int64[N]; what they have as `POOL` is for `substitutes` alone.
       work: what is to be done.
       on_error: what becomes of records that fail.
       num_parallel_calls: how many batches at once, or `tf.data.AUTOTUNE`.
@@ -90,7 +90,7 @@ def guarded(
     """
 
     def of_batch(batch: Any) -> tf.data.Dataset:
-        records = {name: value for name, value in batch.items() if name != "pool"}
+        records = {name: value for name, value in batch.items() if name != POOL}
         one_by_one = _one_by_one(batch, records, work, on_error)
         # Comes to the second only if the first gives nothing.
         return _whole(records, work).ignore_errors().concatenate(one_by_one).take(1)

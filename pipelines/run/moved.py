@@ -15,6 +15,7 @@ from augrng.targets import Target
 from augrng.targets.base import found, put
 from pipelines.images.masks import decode_mask
 from pipelines.images.rows import each
+from pipelines.run.device import WORK
 from pipelines.sources.source import Record
 
 
@@ -111,7 +112,7 @@ def to_augment(aug: ar.Compose, batch: Record) -> Record:
 
     batch = _moved_pixels(aug, batch, read)
     image, work = batch["image"]
-    return {**batch, "image": image} | (work._asdict() if work else {})
+    return {**batch, "image": image} | ({WORK: work._asdict()} if work else {})
 
 
 def of_one(make: Callable[[Record], Record], record: Record) -> Record:

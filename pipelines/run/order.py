@@ -22,6 +22,7 @@ from augrng.random.permutation import permuted, schedule
 from pipelines.sources.source import Record, Source, never_ends, ragged_features
 from pipelines.steps import flat_mapped, mapped
 
+POOL = "records of the whole batch"  # the entry of a batch of a stream from which substitutes are drawn
 _BLOCK = 8192  # places of the permutation made at once; hundreds of small operations are shared
 _ATTEMPTS = 16  # examples tried in the place of a broken one
 
@@ -103,7 +104,7 @@ def ordered(source: Source, order: Order, *, pool: bool = False) -> tf.data.Data
     Args:
       source: of the records.
       order: of the run.
-      pool: for streams: whether each batch has as "pool" the records of the whole global batch too.
+      pool: for streams: whether each batch has as `POOL` the records of the whole global batch too.
 
     Raises:
       ValueError: if a source with random access is empty, or a stream never ends.
@@ -125,10 +126,10 @@ def substitutes(source: Source, order: Order, batch: Record, number: tf.Tensor) 
 
     def at(place: tf.Tensor) -> Record:
         if source.records is None:
-            return row(batch["pool"], place)
+            return row(batch[POOL], place)
         return {**row(source.records(place[None]), tf.constant(0)), "epoch": epoch}
 
-    count = source.size if source.records else tf.size(batch["pool"]["id"], tf.int64)
+    count = source.size if source.records else tf.size(batch[POOL]["id"], tf.int64)
     places = tf.cast(drawn % tf.cast(count, tf.uint64), tf.int64)
     return mapped(tf.data.Dataset.from_tensor_slices(places), at)
 
@@ -205,7 +206,7 @@ def _stream(source: Source, order: Order, pool: bool) -> tf.data.Dataset:
     def of_host(batch: Record) -> Record:
         places = tf.range(tf.shape(batch["id"])[0])[order.host :: order.hosts]
         part = tf.nest.map_structure(lambda feature: tf.gather(feature, places), batch)
-        return {**part, "pool": batch} if pool else part
+        return {**part, POOL: batch} if pool else part
 
     count = tf.int64.max if order.passes is None else order.passes
     epochs = flat_mapped(

@@ -15,13 +15,19 @@ from pipelines.sources.tfds import from_tfds
 from pipelines.sources.tfrecord import from_tfrecords
 
 _EMBEDDED = {"digits": digits.Digits, "photos": digits.Photos, "scenes": scenes.Scenes}
+_BOXES, _LABELS = "image/object/bbox", "image/object/class/label"
+_MASKS = ("mask", "segmentation_mask")
+_LOOKED_AT = 32  # records, to see which features there are
 
 
 def open_source(spec: str, data_dir: str | None = None, label: str | None = None) -> tuple[Source, str, int]:
     """Opens digits, photos, scenes, folder:DIR, tfds:NAME[:SPLIT], tfds-dir:DIR[:SPLIT], tfrecord:GLOB,
     idx:FILES.
 
-    The records of tfrecord: have the features "image" (encoded), "id" (int64) and `label` (int64) if given.
+    The records of tfrecord: have the features "image" (encoded), "id" (int64) and `label` (int64) if given;
+    or those of the object detection API, "image/encoded" and "image/source_id". Of what the first ones have,
+    boxes ("image/object/bbox/ymin", ...) with "image/object/class/label" are read too, as `from_tfrecords`
+    joins them, and encoded masks called "mask" or "segmentation_mask".
     Returns the source, the start of the names of its shards, and how many channels its images have.
 
     Raises:
@@ -37,10 +43,7 @@ def open_source(spec: str, data_dir: str | None = None, label: str | None = None
         paths = rest.split(",")
         return from_idx(*paths[:2]), _stem("idx"), 1
     if kind == "tfrecord":
-        names = ("id", label) if label else ("id",)
-        features = {name: tf.io.FixedLenFeature([], tf.int64) for name in names}
-        features["image"] = tf.io.FixedLenFeature([], tf.string)
-        return from_tfrecords(rest, features), _stem("records"), 3
+        return _records(rest, label), _stem("records"), 3
     found = re.fullmatch(r"(.*?)(?::([A-Za-z_][\w+%:\[\]-]*))?", f":{rest}" if kind in _EMBEDDED else rest)
     path, split = found.groups() if found else (rest, None)
     if kind in _EMBEDDED:
@@ -59,6 +62,31 @@ def open_source(spec: str, data_dir: str | None = None, label: str | None = None
 def kinds() -> str:
     """What a source can be, in words."""
     return " ".join(str(open_source.__doc__).split("\n\n")[0].split()).removeprefix("Opens ").rstrip(".")
+
+
+def _records(files: str, label: str | None) -> Source:
+    """TFRecords, with what their first ones have of boxes and masks."""
+    has = _kinds_of_features(files)
+    image = "image/encoded" if "image/encoded" in has and "image" not in has else "image"
+    id_ = "image/source_id" if "image/source_id" in has and "id" not in has else "id"
+    text = tf.io.FixedLenFeature([], tf.string)
+    features: dict[str, Any] = {name: text for name in _MASKS if has.get(name) == "bytes_list"}
+    features |= {label: tf.io.FixedLenFeature([], tf.int64)} if label else {}
+    number = tf.io.FixedLenFeature([], tf.int64)
+    features |= {image: text, id_: text if has.get(id_) == "bytes_list" else number}
+    boxes = _BOXES if f"{_BOXES}/ymin" in has else None
+    if boxes and has.get(_LABELS) == "int64_list":
+        features[_LABELS] = tf.io.VarLenFeature(tf.int64)
+    return from_tfrecords(files, features, image=image, id=id_, boxes=boxes)
+
+
+def _kinds_of_features(files: str) -> dict[str, str | None]:
+    """The features of the first records, and what they hold ("int64_list", ...)."""
+    found: dict[str, str | None] = {}
+    for record in tf.data.TFRecordDataset(sorted(tf.io.gfile.glob(files))).take(_LOOKED_AT).ignore_errors():
+        for name, feature in tf.train.Example.FromString(record.numpy()).features.feature.items():
+            found[name] = feature.WhichOneof("kind") or found.get(name)
+    return found
 
 
 def _stem(name: str, split: str = "train") -> str:

@@ -9,7 +9,7 @@ from PIL import Image
 from augrng import fixed
 from augrng.geometry import affine
 from augrng.geometry.sampling import MAX_SIDE, Sampling
-from augrng.geometry.warp import warp
+from augrng.geometry.warp import warp, warp_with_mask
 
 SCIPY_MODES = {"constant": "grid-constant", "nearest": "nearest", "reflect": "reflect", "wrap": "grid-wrap"}
 DTYPES = ["uint8", "uint16", "float16", "bfloat16", "float32", "float64"]
@@ -89,6 +89,23 @@ def test_nearest_takes_the_nearest_pixel(rng, dtype, fill_mode):
     exact = reference(image, map_, (99, 120), 0, fill_mode, 1)
     # Positions within 2**-12 of a tie may go either way.
     assert (out.astype(np.float64) != exact).any(-1).mean() < 0.001
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("fill_mode", SCIPY_MODES)
+def test_a_mask_that_rides_with_its_picture(rng, fill_mode, channels):
+    """It is the nearest pixel, and the picture is what it is by itself; turned, and by whole pixels."""
+    image, mask = picture(rng, "uint8", channels), rng.integers(0, 256, (*SIZE, 1), np.uint8)
+    turned = affine.compose(rotation(SIZE, -20.5), affine.translate(-30, -40)[None])
+    for map_ in (turned, affine.translate(tf.constant([-3]), tf.constant([4]))):
+        pixels, labels = (tf.reshape(tf.constant(one), [1, -1, one.shape[-1]]) for one in (image, mask))
+        sizes, sampling = tf.constant([SIZE], tf.int64), Sampling(fill_mode=fill_mode, fill_value=9)
+        out, seen = warp_with_mask(pixels, labels, sizes, map_, 99, 120, sampling, 200)
+        assert np.array_equal(out[0], run(image, map_, (99, 120), fill_mode=fill_mode, fill_value=9))
+        exact = reference(mask, map_, (99, 120), 0, fill_mode, 200)
+        assert (seen[0].numpy() != exact).mean() < 0.001
+        by_itself = {"interpolation": "nearest", "fill_mode": fill_mode, "fill_value": 200}
+        assert np.array_equal(seen[0], run(mask, map_, (99, 120), **by_itself))
 
 
 @pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])

@@ -13,6 +13,7 @@ import pipelines as pl
 from pipelines.images.decode import decode
 
 COUNT = 7
+PLAIN = ("map", "rest", "size", "borders", "columns", "pool")  # names that a source may have too
 TARGETS = {
     "mask": ar.Mask(255),
     "objects/bbox": ar.Boxes("rel_yxyx", labels="objects/label", min_size=1),
@@ -43,8 +44,9 @@ def examples():
     return made
 
 
-def source_of(examples):
+def source_of(examples, more=()):
     spec = {
+        **{name: tf.TensorSpec([], tf.int64) for name in more},
         "image": tf.TensorSpec([], tf.string), "mask": tf.TensorSpec([], tf.string),
         "objects": {"bbox": tf.TensorSpec([None, 4], tf.float32), "label": tf.TensorSpec([None], tf.int64)},
         "points": tf.TensorSpec([2, 3], tf.float32), "name": tf.TensorSpec([], tf.string), "id": tf.TensorSpec([], tf.int64),
@@ -90,6 +92,7 @@ def test_pixels_padding_and_devices(examples, rng):
     features = {
         "mask": rng.integers(0, 5, (6, 40, 50), np.uint8),
         "boxes": np.float32([[[5, 5, 20, 30], [0, 0, 50, 40]]] * 6), "labels": np.arange(12).reshape(6, 2),
+        **dict.fromkeys(PLAIN, np.arange(6)),
     }  # fmt: skip
     source = pl.from_arrays(images, features=features)
     targets = {"mask": ar.Mask(), "boxes": ar.Boxes("xyxy", "labels", max_boxes=3)}
@@ -104,9 +107,11 @@ def test_pixels_padding_and_devices(examples, rng):
     spec = pl.make_dataset(source, aug, batch_size=3, drop_remainder=True).element_spec
     assert spec["boxes"].shape == (3, 3, 4)
     assert spec["boxes_valid"].shape == (3, 3)
-    rows = by_id(pl.make_dataset(source_of(examples), recipe(), batch_size=3, device="CPU:0"))
+    named = [{**example, **dict.fromkeys(PLAIN, example["id"])} for example in examples]
+    rows = by_id(pl.make_dataset(source_of(named, PLAIN), recipe(), batch_size=3, device="CPU:0"))
     host = by_id(pl.make_dataset(source_of(examples), recipe(), batch_size=3))
     for id_, row in rows.items():
+        assert [row.pop(name) for name in PLAIN] == [id_] * len(PLAIN)
         tf.nest.map_structure(np.testing.assert_array_equal, row, host[id_])
 
 

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 import augrng as ar
 import pipelines as pl
+from pipelines.sources.spec import open_source
 
 HEIGHT, WIDTH = 36, 44
 IDS = (17, 4, 9_000_000_001, 2)  # of images; the last has no objects
@@ -206,6 +207,7 @@ def write_detection(path, lists):
             feature = {
                 "image/encoded": tf.train.Feature(bytes_list={"value": [pixels]}),
                 "image/source_id": tf.train.Feature(bytes_list={"value": [b"%d" % number]}),
+                "mask": tf.train.Feature(bytes_list={"value": [pixels]}),
                 "image/object/class/label": tf.train.Feature(int64_list={"value": range(1, counts[0] + 1)}),
             }
             for side, name in enumerate(("ymin", "xmin", "ymax", "xmax")):
@@ -255,3 +257,23 @@ def test_lists_that_are_not_equally_long(tmp_path):
     message = r"image/object/bbox: ymin, xmin, ymax, xmax must have equally many numbers, got 2, 2, 1, 2 in .*a.tfrecord\[1\]"
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         list(opened(tmp_path / "a.tfrecord").dataset())
+
+
+def test_a_command_line_reads_boxes_and_masks_that_are_there(tmp_path):
+    """The first record has no objects, and says nothing of them."""
+    values = write_detection(tmp_path / "b.tfrecord", [[2] * 4, [1] * 4])
+    empty = {
+        name: tf.train.Feature(bytes_list={"value": [b"7"]})
+        for name in ("image/encoded", "image/source_id", "mask")
+    }
+    with tf.io.TFRecordWriter(str(tmp_path / "a.tfrecord")) as writer:
+        writer.write(tf.train.Example(features={"feature": empty}).SerializeToString())
+    source, _, _ = open_source(f"tfrecord:{tmp_path}/*.tfrecord")
+    records = list(source.dataset().as_numpy_iterator())
+    ids = [int(ar.string_ids(text)) for text in ("7", "0", "1")]
+    assert [record["id"] for record in records] == ids
+    for record, count in zip(records, (0, 2, 1), strict=True):
+        boxes = record["image/object/bbox"]
+        assert np.array_equal(boxes, values[int(count == 1), :, :count].T)
+        assert record["image/object/class/label"].tolist() == list(range(1, count + 1))
+        assert record["mask"] == record["image"]

@@ -95,3 +95,35 @@ def test_what_the_layer_refuses():
     }  # fmt: skip
     with pytest.raises(ValueError, match="how many rows come out; say max_boxes="):
         layer(inputs)
+
+
+@pytest.fixture
+def op_by_op():
+    """Nothing is compiled, which would take most of the time."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def test_a_crop_that_keeps_a_box(op_by_op):
+    """As the call of the recipe, whose draw the boxes are part of; under Keras' names they are those of the batch."""
+    boxes = ar.Boxes("xyxy", labels="labels", max_boxes=1)
+    moves = [ar.BoxSafeCrop(32, 40), ar.RandomFlip()]
+    aug = ar.Compose(moves, seed=7, targets={"boxes": boxes})
+    given = {name: GIVEN[name] for name in ("image", "boxes", "labels", "id", "epoch")}
+    out = Augment(aug)(given, training=True)
+    expected = aug(BATCH, IDS, 2)
+    for name in ("image", "boxes", "labels", "boxes_valid"):
+        np.testing.assert_array_equal(out[name], expected[name])
+    assert np.any(expected["boxes"][0] != expected["boxes"][1])
+    whole = Augment(aug)(given, training=False)["boxes"]
+    np.testing.assert_allclose(whole[0], BATCH["boxes"][0] * ([40 / 120, 32 / 96] * 2), atol=1e-6)
+    keras_ = {
+        "images": given["image"], "bounding_boxes": {"boxes": given["boxes"], "labels": given["labels"]}
+    }  # fmt: skip
+    named = Augment(ar.Compose(moves, seed=7), bounding_box_format="xyxy")(keras_, training=True)
+    numbered = aug(BATCH, np.arange(3), 0)
+    np.testing.assert_array_equal(named["images"], numbered["image"])
+    np.testing.assert_array_equal(named["bounding_boxes"]["boxes"], numbered["boxes"])
+    with pytest.raises(ValueError, match="draws by the boxes of an example"):
+        Augment(aug)(given["image"], training=True)

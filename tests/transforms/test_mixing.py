@@ -179,8 +179,9 @@ ASKED = {
     "center": (lambda: ar.Mosaic((0.7, 0.2)), "Mosaic: center must be in order, got 0.7 above 0.2"),
     "before others": (lambda: ar.Compose([UP, ar.RandomFlip()]), "must be the last of a Compose"),
     "twice": (lambda: ar.Compose([UP, MIXING["cut_mix"]]), "must be the last of a Compose"),
-    "chosen": (lambda: ar.Compose([ar.Maybe(UP)]), "and inside of no other, got MixUp("),
-    "the layer": (lambda: Augment(ar.Compose([UP], seed=1)), "aug: the layer mixes no examples, got MixUp("),
+    "chosen": (lambda: ar.Compose([ar.Maybe(UP)]), "and inside of no other, for what is read depends on it; p= says"),
+    "one of": (lambda: ar.Compose([ar.OneOf([UP, MIXING["cut_mix"]])]), "as Maybe would; got MixUp("),
+    "the layer": (lambda: Augment(ar.Compose([UP], seed=1)), 'with partners="batch", by a call in Dataset.map, and give the layer aug.unmixed'),
     "a mask": (lambda: ar.Compose([UP], targets={"mask": ar.Mask()}), "mask: a mask has no mean with another"),
 }  # fmt: skip
 CALLED = {

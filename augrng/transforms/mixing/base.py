@@ -27,6 +27,10 @@ class Mixing(Transform):
 
     `num_partners` others are mixed with an example. In lists of several pictures the example's own comes
     first.
+
+    None may be inside of `Maybe`, `OneOf` and the like: partners are read and augmented before anything is
+    known of what was drawn, so of several mixings every example would pay for the partners of all. `p` is
+    what `Maybe` would be.
     """
 
     num_partners: ClassVar[int] = 1
