@@ -1,6 +1,6 @@
 """Materialised datasets: a source, plain or augmented, written as TFRecord shards that TFDS reads back.
 
-    OUT/digits-train.tfrecord-00000-of-00004   tf.train.Example: image (PNG), id, epoch, label if there is one
+    OUT/digits-train.tfrecord-00000-of-00004   tf.train.Example: image (see `forms`), id, epoch, perhaps label
     OUT/dataset_info.json, features.json       for tfds.builder_from_directory(OUT)
     OUT/record_offsets.npz                     where the records of each shard begin, for random access
     OUT/manifest.json                          from what and with what it was made, counts, fingerprints
@@ -24,7 +24,9 @@ import numpy as np
 import tensorflow as tf
 
 import augrng as ar
+from pipelines.disk.forms import check_form, check_kind, jpeg, reduced
 from pipelines.images.decode import decode
+from pipelines.images.formats import raw_bytes
 from pipelines.sources.source import Record
 from pipelines.sources.spec import open_source
 
@@ -41,12 +43,12 @@ class BuildError(Exception):
 
 
 class Example(NamedTuple):
-    """An example's variants, uint8 or uint16[k, H, W, C], and their PNGs; or why there are none."""
+    """An example's variants, uint8 or uint16[k, H, W, C], and what is stored; or why there are none."""
 
     id: int
     label: int = 0
     pixels: np.ndarray = np.zeros([0])
-    pngs: tuple[bytes, ...] = ()
+    stored: tuple[bytes, ...] = ()
     failure: str = ""
 
     def fingerprint(self) -> ar.Fingerprint:
@@ -71,6 +73,10 @@ class Plan:
       label: the integer feature to keep as "label"; None is the feature "label", if there is one (of
         tfrecord: sources none). Other features are left out.
       data_dir: where tfds: looks; digits and photos are prepared there, None is "out/data".
+      shorter_side: makes larger images smaller until their shorter side has so many pixels, and writes JPEGs
+        (raw pixels, if these are asked for); not with a recipe. None changes no size, and writes PNGs.
+      quality: of these JPEGs, 1 to 100; None is 92.
+      pixels: whether raw pixels are written; see `forms`.
     """
 
     source: str
@@ -81,6 +87,9 @@ class Plan:
     channels: int | None = None
     label: str | None = None
     data_dir: str | None = None
+    shorter_side: int | None = None
+    quality: int | None = None
+    pixels: bool = False
 
 
 class Job:
@@ -88,7 +97,7 @@ class Job:
 
     Raises:
       FileNotFoundError: if the source is not there.
-      TypeError: if its images are not uint8 or uint16, or its labels no integers.
+      TypeError: if its images cannot be stored in this form, or its labels are no integers.
       ValueError: if an argument is out of range, or the source is empty or cannot be read.
     """
 
@@ -98,6 +107,7 @@ class Job:
         if plan.variants < 1 or (plan.recipe is None and plan.variants > 1):
             rule = "at least 1" if plan.variants < 1 else "1 without a recipe, as all would be equal"
             raise ValueError(f"variants: must be {rule}, got {plan.variants}")
+        check_form(plan.shorter_side, plan.quality, plan.pixels, plan.recipe)
         self.aug = None if plan.recipe is None else ar.from_json(plan.recipe)
         try:
             self.source, self.stem, channels = open_source(plan.source, plan.data_dir, plan.label)
@@ -111,13 +121,9 @@ class Job:
         if not 1 <= count <= min(size, 99_999):
             raise ValueError(f"shards: must be at least 1 and at most the {size} examples, got {count}")
         self.plan = dataclasses.replace(plan, shards=count, channels=plan.channels or channels)
-        _, _, label, pixels, _ = self._dataset(0, png=False).element_spec
+        _, _, label, pixels, _ = self._dataset(0, stored=False).element_spec
         self.labelled, self.shape, self.dtype = label.shape.rank == 0, pixels.shape[1:], pixels.dtype
-        if self.dtype not in (tf.uint8, tf.uint16) or self.shape[-1] not in (1, 3, 4):
-            raise TypeError(
-                "source: images must be uint8 or uint16 with 1, 3 or 4 channels to become PNGs, got "
-                f"{self.dtype.name} with {self.shape[-1]}"
-            )
+        check_kind(plan.shorter_side, plan.pixels, self.dtype, self.shape[-1])
         kept = {"image", "id", "epoch", "path", "tfds_id", plan.label or "label"}
         self.left_out = sorted(set(self.source.dataset().element_spec) - kept)  # features
         self.files = [f"{self.stem}-{shard:05d}-of-{count:05d}" for shard in range(count)]
@@ -136,16 +142,16 @@ class Job:
             "ids": hashlib.sha256(self.ids.astype("<i8").tobytes()).hexdigest(),
         }
 
-    def examples(self, start: int, *, png: bool) -> Iterator[Example]:
+    def examples(self, start: int, *, stored: bool) -> Iterator[Example]:
         """The examples from index `start` on, in order; one that cannot be made has a `failure`.
 
         Raises:
           BuildError: if the source is not what it was when it was opened, or memory or the like runs out.
         """
-        made = iter(self._dataset(start, png).prefetch(tf.data.AUTOTUNE))
+        made = iter(self._dataset(start, stored).prefetch(tf.data.AUTOTUNE))
         for index, id_ in enumerate(self.ids[start:].tolist(), start):
             try:
-                number, found, label, pixels, pngs = (tensor.numpy() for tensor in next(made))
+                number, found, label, pixels, files = (tensor.numpy() for tensor in next(made))
             except _UNREADABLE as error:  # the iterator goes on with the next example
                 yield Example(id_, failure=cause(error))
                 continue
@@ -153,14 +159,15 @@ class Job:
                 raise BuildError(f"{self.source.name}: failed at id {id_}: {cause(error)}") from error
             if (number, found) != (index, id_):
                 raise BuildError(f"{self.source.name}: changed while read, id {found} stands where {id_} was")
-            yield Example(id_, int(label.sum()), pixels, tuple(pngs))
+            files = map(raw_bytes, pixels) if self.plan.pixels and stored else files
+            yield Example(id_, int(label.sum()), pixels, tuple(files))
 
-    def _dataset(self, start: int, png: bool) -> tf.data.Dataset:
+    def _dataset(self, start: int, stored: bool) -> tf.data.Dataset:
         numbered = self.source.numbered(start)
-        make = functools.partial(self._make, png)
+        make = functools.partial(self._make, stored)
         return numbered.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
-    def _make(self, png: bool, number: tf.Tensor, record: Record) -> tuple[tf.Tensor, ...]:
+    def _make(self, stored: bool, number: tf.Tensor, record: Record) -> tuple[tf.Tensor, ...]:
         record = self.source.load(record)
         image, id_, label = record["image"], record["id"], record.get(self.plan.label or "label")
         if label is None and self.plan.label:
@@ -169,15 +176,21 @@ class Job:
             got = f"{label.dtype.name}{label.shape}"
             raise TypeError(f"label: must be an integer for each example, got {got}; name another feature")
         label = tf.zeros([0], tf.int64) if label is None else tf.cast(label, tf.int64)
-        if image.dtype == tf.string:
-            image = decode(image, channels=self.plan.channels or 3, dtype=self.source.dtype or "uint8")
+        read = functools.partial(decode, channels=self.plan.channels or 3, dtype=self.source.dtype or "uint8")
+        contents = image if image.dtype == tf.string else None
+        image = image if contents is None else read(contents)
+        if self.plan.shorter_side and not self.plan.pixels and image.dtype == tf.uint8:
+            file = jpeg(contents, image, self.plan.shorter_side, self.plan.quality)
+            return number, id_, label, decode(file, channels=image.shape[-1])[None], file[None]
+        if self.plan.shorter_side:
+            image = reduced(image, self.plan.shorter_side)
         pixels, aug = image[None], self.aug
         if aug is not None:
             spec = tf.TensorSpec([*(aug.output_size or (None, None)), image.shape[-1]], image.dtype)
             epochs = tf.range(self.plan.variants, dtype=tf.int64)
             pixels = tf.map_fn(lambda epoch: aug(image, id_, epoch), epochs, fn_output_signature=spec)
-        pngs = tf.io.encode_png(pixels) if png else tf.zeros([0], tf.string)
-        return number, id_, label, pixels, pngs
+        as_png = stored and not self.plan.pixels
+        return number, id_, label, pixels, tf.io.encode_png(pixels) if as_png else tf.zeros([0], tf.string)
 
 
 def read_manifest(path: Path) -> Json:

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 import augrng as ar
 from pipelines.disk.build import Example, Job, Json, Plan, cause
+from pipelines.images.decode import decode
 
 SHOWN = 10  # examples that differ
 Record = tuple[int, int, np.ndarray]  # id, epoch, pixels
@@ -64,7 +65,7 @@ def verify(
         )
         compare_ids(job, manifest, folder, verdict)
         return verdict
-    examples = job.examples(0, png=False)
+    examples = job.examples(0, stored=False)
     for entry, start, stop in zip(manifest["shards"], job.bounds[:-1], job.bounds[1:], strict=True):
         compare_shard(
             job, entry, folder / entry["file"], itertools.islice(examples, stop - start), verdict, done
@@ -164,7 +165,11 @@ def read_shard(job: Job, path: Path) -> Iterator[tuple[int, int, np.ndarray]]:
 
     def parse(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         found = tf.io.parse_single_example(record, features)
-        return found["id"], found["epoch"], tf.io.decode_png(found["image"], job.shape[-1], job.dtype)
+        return (
+            found["id"],
+            found["epoch"],
+            decode(found["image"], channels=job.shape[-1], dtype=job.dtype.name),
+        )
 
     for id_, epoch, pixels in tf.data.TFRecordDataset(str(path)).map(parse, num_parallel_calls=2):
         yield int(id_), int(epoch), pixels.numpy()

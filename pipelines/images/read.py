@@ -25,7 +25,7 @@ import augrng as ar
 from augrng.geometry import reduce
 from augrng.render import compiled
 from pipelines.images.decode import MAX_PIXELS, RATIOS, decode_cells, decode_stored, require, upright
-from pipelines.images.formats import check_kind
+from pipelines.images.formats import check_kind, raw_window
 from pipelines.images.header import first_bytes, is_jpeg, more_facts
 from pipelines.images.markers import fit_for_parts
 from pipelines.images.plan import Plan, plan, rules
@@ -169,7 +169,8 @@ def _decoded(
     parts = [
         functools.partial(decode_cells, contents, plan.window, ratio, channels, dtype) for ratio in RATIOS
     ]
-    image = tf.switch_case(plan.choice, [whole, *parts])
+    cut = functools.partial(raw_window, contents, plan.stored, plan.window, channels, dtype)
+    image = tf.switch_case(plan.choice, [whole, *parts, cut])
     image = tf.cond(plan.orientation > 1, lambda: upright(image, plan.orientation), lambda: image)
     image = tf.slice(image, [*tf.unstack(plan.cut[:2]), 0], [*tf.unstack(plan.cut[2:]), channels])
     image.set_shape([None, None, channels])

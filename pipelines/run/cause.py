@@ -14,7 +14,7 @@ from pipelines.images.rows import each
 from pipelines.run.moved import fault, targets_of
 from pipelines.sources.source import Record, Source
 
-_FORMATS = ("", "JPEG", "PNG", "GIF", "BMP", "WebP")  # by `header`'s codes
+_FORMATS = ("", "JPEG", "PNG", "GIF", "BMP", "WebP", "raw")  # by `header`'s codes
 
 
 def cause_of(source: Source, reader: Reader, rows: int) -> Callable[[Record], tf.data.Dataset]:

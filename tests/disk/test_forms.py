@@ -1,0 +1,198 @@
+"""Built datasets whose images are smaller JPEGs, or raw pixels; Pillow and TensorFlow say what must be in them."""
+
+import io
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from PIL import Image, ImageOps
+
+import augrng as ar
+import pipelines as pl
+from pipelines.disk.forms import reduced
+from tests.disk.test_build import build, contents, manifest_of, noise, verify
+
+SIDE = 24
+SHAPES = {"cat/wide.jpg": (33, 50), "cat/turned.jpg": (61, 40), "dog/long.png": (90, 30), "dog/small.jpg": (20, 24),
+          "dog/small.png": (24, 18), "dog/small.bmp": (9, 11)}  # fmt: skip
+AUG = ar.Compose([ar.RandomCrop(8, 8)], seed=7)
+
+
+def smooth(seed, height, width):
+    """What JPEG keeps nearly as it is: noise of 5x5, enlarged."""
+    return np.asarray(Image.fromarray(noise(seed, 5, 5)).resize((width, height), Image.Resampling.BICUBIC))
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    root = tmp_path_factory.mktemp("forms") / "pets"
+    for n, (path, (height, width)) in enumerate(SHAPES.items()):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        exif = Image.Exif()
+        exif[0x112] = 6 if "turned" in path else 1
+        Image.fromarray(smooth(n, height, width)).save(root / path, quality=95, exif=exif)
+    return root
+
+
+@pytest.fixture(scope="module")
+def smaller(images, tmp_path_factory):
+    out = tmp_path_factory.mktemp("smaller") / "out"
+    assert build(f"folder:{images}", out, "--shorter-side", SIDE, "--shards", 2) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def raw(images, tmp_path_factory):
+    out = tmp_path_factory.mktemp("raw") / "out"
+    assert build(f"folder:{images}", out, "--pixels", "--shards", 2) == 0
+    return out
+
+
+def pillow(data):
+    """Upright RGB pixels by Pillow."""
+    with Image.open(io.BytesIO(data)) as picture:
+        return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+
+
+def stored(out):
+    """Records by id, as they lie in the shards."""
+    paths = sorted(str(path) for path in out.glob("*.tfrecord-*"))
+    found = [tf.train.Example.FromString(record.numpy()) for record in tf.data.TFRecordDataset(paths)]
+    return {example.features.feature["id"].int64_list.value[0]: example.features.feature for example in found}
+
+
+def cropped(pixels, id_):
+    drawn = AUG.sample([id_], 0, [pixels.shape[:2]])["random_crop"]
+    top, left = int(drawn["top"][0]), int(drawn["left"][0])
+    return pixels[top : top + 8, left : left + 8]
+
+
+def bytes_of(out):
+    ids = {int(ar.string_ids(path)): path for path in SHAPES}
+    return {ids[id_]: feature["image"].bytes_list.value[0] for id_, feature in stored(out).items()}
+
+
+def expected_size(path):
+    height, width = SHAPES[path][::-1] if "turned" in path else SHAPES[path]
+    shorter = min(height, width)
+    return (height, width) if shorter <= SIDE else (height * SIDE // shorter, width * SIDE // shorter)
+
+
+def pillow_reduced(pixels, path):
+    size = expected_size(path)[::-1]
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))
+
+
+def test_larger_images_are_pillows_smaller_ones(images, smaller):
+    for path, data in bytes_of(smaller).items():
+        original = (images / path).read_bytes()
+        if "small" in path:
+            assert data == original or path.endswith("bmp")
+            np.testing.assert_array_equal(pillow(data), pillow(original))
+            continue
+        assert data[:3] == b"\xff\xd8\xff"
+        expected = pillow_reduced(pillow(original), path)
+        made = reduced(tf.constant(pillow(original)), SIDE).numpy().astype(int)
+        assert made.shape[:2] == expected_size(path)
+        assert np.abs(made - expected).max() <= 1
+        again = io.BytesIO()
+        Image.fromarray(made.astype(np.uint8)).save(again, "JPEG", quality=92)
+        np.testing.assert_array_equal(pillow(data), pillow(again.getvalue()))
+    assert tfds.builder_from_directory(smaller).info.features["label"].names == ["cat", "dog"]
+
+
+def test_raw_pixels_are_tensorflows(images, raw):
+    for path, data in bytes_of(raw).items():
+        original = (images / path).read_bytes()
+        decode = tf.io.decode_jpeg if path.endswith("jpg") else tf.io.decode_image
+        options = {"dct_method": "INTEGER_ACCURATE"} if path.endswith("jpg") else {}
+        pixels = decode(original, channels=3, **options).numpy()
+        pixels = np.rot90(pixels, -1) if "turned" in path else pixels
+        np.testing.assert_array_equal(pillow(data), pixels)
+        assert len(data) == 64 + pixels.size
+    read = next(iter(tfds.builder_from_directory(raw).as_dataset(split="train", as_supervised=True)))
+    assert read[0].dtype == tf.string
+
+
+@pytest.mark.parametrize("form", ["smaller", "raw"])
+def test_the_pipeline_reads_them_back_and_verify_makes_them_again(form, images, request, capsys):
+    out = request.getfixturevalue(form)
+    source = pl.from_tfds(tfds.builder_from_directory(out), id="id")
+    assert (source.channels, source.class_names) == (3, ("cat", "dog"))
+    files, total = bytes_of(out), ar.Fingerprint()
+    batch = next(iter(pl.make_dataset(source, AUG, batch_size=6, epochs=None, seed=1)))
+    pixels = {int(ar.string_ids(path)): pillow(data) for path, data in files.items()}
+    for image, id_, label in zip(batch["image"], batch["id"].numpy(), batch["label"], strict=True):
+        np.testing.assert_array_equal(image, cropped(pixels[id_], id_))
+        assert label == (next(path for path in SHAPES if ar.string_ids(path) == id_)[0] == "d")
+        total += ar.fingerprint(pixels[id_], id_, 0)
+    assert manifest_of(out)["fingerprint"] == str(total)
+    assert verify(out / "manifest.json") == 0
+    assert f"same: {total}" in capsys.readouterr().out
+
+
+def test_a_build_goes_on_and_is_of_its_form_alone(images, smaller, raw, tmp_path, capsys):
+    copy = shutil.copytree(smaller, tmp_path / "copy")
+    before = contents(copy)
+    next(copy.glob("*00001-of-00002")).unlink()
+    assert build(f"folder:{images}", copy, "--shards", 2, "--shorter-side", SIDE) == 0
+    assert contents(copy) == before
+    assert build(f"folder:{images}", raw, "--shards", 2) == 2
+    assert "pixels is true there, false asked for" in capsys.readouterr().err
+
+
+def test_verify_tells_of_another_quality_and_of_a_changed_pixel(smaller, raw, tmp_path, capsys):
+    copy = shutil.copytree(smaller, tmp_path / "smaller")
+    manifest = manifest_of(copy)
+    manifest["arguments"]["quality"] = 50
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    assert verify(copy / "manifest.json") == 1
+    assert capsys.readouterr().out.count("pixels differ") == 3  # those that were made smaller
+    copy = shutil.copytree(raw, tmp_path / "raw")
+    (shard,) = copy.glob("*00000-of-00002")
+    records = [r.numpy() for r in tf.data.TFRecordDataset(str(shard))]
+    example = tf.train.Example.FromString(records[0])
+    image = example.features.feature["image"].bytes_list
+    image.value[0] = image.value[0][:-1] + bytes([image.value[0][-1] ^ 1])
+    with tf.io.TFRecordWriter(str(shard)) as writer:
+        for record in [example.SerializeToString(deterministic=True), *records[1:]]:
+            writer.write(record)
+    assert verify(copy / "manifest.json") == 1
+    assert ": 1 of " in capsys.readouterr().out
+
+
+def test_raw_pixels_made_smaller_or_augmented_and_grey(images, tmp_path):
+    assert build(f"folder:{images}", tmp_path / "a", "--pixels", "--shorter-side", SIDE, "--channels", 1) == 0
+    for path, data in bytes_of(tmp_path / "a").items():
+        with Image.open(io.BytesIO(data)) as picture:
+            assert (picture.mode, picture.size[::-1]) == ("L", expected_size(path))
+    source = pl.from_tfds(tfds.builder_from_directory(tmp_path / "a"), id="id")
+    batch = next(iter(pl.make_dataset(source, AUG, batch_size=6)))
+    assert batch["image"].shape == (6, 8, 8, 1)
+    options = ["--pixels", "--recipe", "RandomCrop(8, 8)", "--seed", 7, "--shards", 1]
+    assert build(f"folder:{images}", tmp_path / "b", *options) == 0
+    for path, data in bytes_of(tmp_path / "b").items():
+        original = pillow((images / path).read_bytes())
+        np.testing.assert_array_equal(pillow(data), cropped(original, int(ar.string_ids(path))))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--shorter-side", "0"], "shorter_side: must be at least 1 pixel, got 0"),
+        (["--quality", "80"], "quality: is of JPEGs, which shorter_side without pixels makes, got 80"),
+        (["--shorter-side", "8", "--pixels", "--quality", "80"], "quality: is of JPEGs"),
+        (["--shorter-side", "8", "--quality", "101"], "quality: must lie in 1 to 100, got 101"),
+        (["--shorter-side", "8", "--recipe", "RandomFlip()"], "shorter_side: must be left out with a recipe"),
+        (["--pixels", "--channels", "4"], "to become raw pixels, got uint8 with 4.*PNGs hold them"),
+        (["--shorter-side", "8", "--channels", "4"], "to become JPEGs, got uint8 with 4"),
+    ],
+)
+def test_refuses(options, message, images, tmp_path, capsys):
+    assert build(f"folder:{images}", tmp_path / "out", *options) == 2
+    assert re.search(message, capsys.readouterr().err)
+    assert not (tmp_path / "out").exists()
