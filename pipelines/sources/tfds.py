@@ -146,8 +146,8 @@ def _kind(feature: Any) -> tuple[int | None, str | None]:
     if not isinstance(feature, tfds.features.Image):
         return None, None
     dtype = tf.as_dtype(feature.dtype).name
-    channels = feature.shape[-1] or None
-    return (channels, dtype) if dtype in DTYPES else (None, None)
+    said = feature.shape[-1] or None
+    return (said, dtype) if dtype in DTYPES else (None, None)
 
 
 def _from_image_folder(builder: Any, split: str) -> Source:
