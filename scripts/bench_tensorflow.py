@@ -141,10 +141,6 @@ def tf_image_small(folder: Path) -> Found:
     return mapped_small(lambda batch: tf.map_fn(of_one, batch), folder)
 
 
-def jpegs(row: str, folder: Path) -> Found:
-    return jpegs_with(row, folder, row)
-
-
 def jpegs_with(recipe_row: str, folder: Path, row: str = JPEGS[0]) -> Found:
     measuring.one_thread_an_image()
     return jpegs_of(recipe_row, pl.from_folder(folder / row))
@@ -275,7 +271,7 @@ CONTENDERS: dict[str, dict[str, Callable[[Path], Found]]] = {
     "small": {"augrng": small, "Keras layers": keras_small, "tf.image": tf_image_small},
     **{
         row: {
-            "augrng": partial(jpegs, row),
+            "augrng": partial(jpegs_with, row, row=row),
             "decoding alone": partial(decode_alone, row),
             "tf.image": partial(tf_image_jpegs, row),
         }
