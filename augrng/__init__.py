@@ -1,6 +1,7 @@
 """Image augmentation whose random decisions are pure functions of (seed, op, epoch, example id)."""
 
 from augrng import presets as presets
+from augrng.caching import keep_programs as keep_programs
 from augrng.compose import Compose as Compose
 from augrng.compose import from_json as from_json
 from augrng.fingerprint import Fingerprint as Fingerprint
@@ -26,15 +27,19 @@ from augrng.targets import Keypoints as Keypoints
 from augrng.targets import Mask as Mask
 from augrng.transforms import AugMix as AugMix
 from augrng.transforms import AutoAugment as AutoAugment
+from augrng.transforms import BoxSafeCrop as BoxSafeCrop
 from augrng.transforms import CenterCrop as CenterCrop
 from augrng.transforms import ColorJitter as ColorJitter
 from augrng.transforms import Custom as Custom
+from augrng.transforms import CutMix as CutMix
 from augrng.transforms import Cutout as Cutout
 from augrng.transforms import GaussianBlur as GaussianBlur
 from augrng.transforms import GaussianNoise as GaussianNoise
 from augrng.transforms import GridMask as GridMask
 from augrng.transforms import Map as Map
 from augrng.transforms import Maybe as Maybe
+from augrng.transforms import MixUp as MixUp
+from augrng.transforms import Mosaic as Mosaic
 from augrng.transforms import OneOf as OneOf
 from augrng.transforms import Pad as Pad
 from augrng.transforms import Pixels as Pixels

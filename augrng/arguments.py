@@ -186,6 +186,19 @@ def examples(ids: Any, epoch: Any) -> tuple[tf.Tensor, tf.Tensor]:
     return ids, epoch
 
 
+def sizes(value: Any, ids: tf.Tensor) -> tf.Tensor:
+    """Returns heights and widths int64[B, 2] for checked ids, of one size or one for each.
+
+    Raises:
+      TypeError: if they are not integers.
+      ValueError: if the shape is wrong.
+    """
+    value = integers(value, "sizes")
+    if value.shape.rank not in (1, 2) or value.shape[-1] != 2 or value.shape.rank > ids.shape.rank + 1:
+        raise ValueError(f"sizes: must have shape [2] or [B, 2] (height, width), got {value.shape}")
+    return tf.broadcast_to(value, tf.stack([tf.size(ids), 2]))
+
+
 def examples_of(images: tf.Tensor, ids: Any, epoch: Any) -> tuple[tf.Tensor, tf.Tensor]:
     """Ids int64[B] of checked images [B, H, W, C], or of one, and epochs int64[] or int64[B].
 
@@ -236,3 +249,22 @@ def params(value: Any, names: Sequence[str], images: tf.Tensor) -> list[dict[str
                     f"{images.shape}, got {tensor.shape}"
                 )
     return drawn if images.shape.rank == 4 else tf.nest.map_structure(lambda tensor: tensor[None], drawn)
+
+
+def require(tests: list[tuple[Any, str]], sizes: tf.Tensor, ids: tf.Tensor | None) -> tf.Tensor:
+    """Refuses the examples that fail a test: (whether each passes, what the rule is)."""
+    assertions = []
+    for passed, rule in tests:
+        known = tf.get_static_value(passed)
+        if known is None:
+            failed = tf.reshape(tf.where(~passed), [-1])[:1]
+            where = [] if ids is None else [" for id ", tf.gather(ids, failed)]
+            got = [rule, "; got (height, width) ", tf.gather(sizes, failed), *where]
+            assertions.append(tf.debugging.Assert(tf.reduce_all(passed), got))
+        elif not np.all(known):
+            row = int(np.argmin(known))
+            size, example = tf.get_static_value(sizes), tf.get_static_value(ids)
+            at = "" if size is None else f"; got (height, width) {tuple(int(side) for side in size[row])}"
+            raise ValueError(rule + at + ("" if example is None else f" for id {example[row]}"))
+    with tf.control_dependencies(assertions):
+        return tf.identity(sizes)

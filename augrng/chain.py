@@ -1,15 +1,16 @@
 """A recipe's transforms as one program: keys -> params -> stages.
 
   keys   :: pairs int64[T, 2] -> ids int64[...] -> epoch int64[...] -> int64[..., T, 2]
-  draw   :: keys int64[B, T, 2] -> sizes int64[B, 2] -> params, one dict of tensors [B] a transform
-  sample :: pairs -> ids -> epoch -> sizes -> params
-  plan   :: pairs -> ids -> epoch -> sizes -> Work: a map for each example, and what the later stages need
+  draw   :: keys int64[B, T, 2] -> sizes int64[B, 2] -> boxes -> params, a dict of tensors [B] a transform
+  sample :: pairs -> ids -> epoch -> sizes -> boxes -> params
+  plan   :: pairs -> ids -> epoch -> sizes -> boxes -> Work: a map an example, and what the later stages need
   work   :: params -> sizes -> Work
   render :: images -> Work -> sizes -> images
   legs   :: Work -> sizes -> how what is in the pictures moves
 
 The first stage is geometry: one map an example, through which the source is read. The others take what it
-made. T counts the transforms inside of others too, in the order of `flattened`.
+made. T counts the transforms inside of others too, in the order of `flattened`. Boxes are given where
+draws depend on them (`needs_boxes`), else None.
 
 A chain knows nothing of names and of how seeds are resolved: so all recipes with the same transforms
 share one, and what was compiled for it.
@@ -27,13 +28,15 @@ import tensorflow as tf
 from augrng import arguments
 from augrng.geometry.sampling import MAX_SIDE
 from augrng.maps import Geometry, Leg
-from augrng.members import Member
+from augrng.members import Member, check_first
 from augrng.random.bits import bits
 from augrng.random.keys import fold_in
 from augrng.render import compiled
 from augrng.stages import Stage, stages_of
 from augrng.transforms import Params, Transform
+from augrng.transforms.base import Rectangles
 from augrng.transforms.choosing import flattened, inside
+from augrng.transforms.mixing.base import Mixing
 
 
 class Work(NamedTuple):
@@ -54,6 +57,7 @@ class Chain:
     def __init__(self, transforms: tuple[Transform, ...], alg: str) -> None:
         self.alg = alg
         self.nodes = flattened(transforms)
+        check_first([node.transform for node in self.nodes])
         members = [
             Member(part, place, node.chosen)
             for place, node in enumerate(self.nodes)
@@ -79,26 +83,44 @@ class Chain:
         stream = fold_in(pairs, epoch[..., None], alg=self.alg)
         return fold_in(stream, ids[..., None], alg=self.alg)
 
-    def _draw(self, keys: tf.Tensor, sizes: tf.Tensor) -> list[dict[str, tf.Tensor]]:
-        num_words = max(1, *(node.transform.num_words for node in self.nodes))
+    def _draw(
+        self, keys: tf.Tensor, sizes: tf.Tensor, boxes: Rectangles | None = None
+    ) -> list[dict[str, tf.Tensor]]:
+        num_words = max([1, *(node.transform.num_words for node in self.nodes)])
         words = bits(keys, num_words, alg=self.alg)
-        return [
-            transform.draw(keys[:, index], words[:, index, : transform.num_words], size)
-            for index, (transform, size) in enumerate(self._with_sizes(sizes))
-        ]
+        drawn = []
+        for index, (transform, size) in enumerate(self._with_sizes(sizes)):
+            mine = words[:, index, : transform.num_words]
+            if boxes is not None and transform.needs_boxes:
+                drawn.append(transform.sample_for(mine, size, boxes))
+            else:
+                drawn.append(transform.draw(keys[:, index], mine, size))
+        return drawn
 
     def _sample(
-        self, pairs: tf.Tensor, ids: tf.Tensor, epoch: tf.Tensor, sizes: tf.Tensor
+        self,
+        pairs: tf.Tensor,
+        ids: tf.Tensor,
+        epoch: tf.Tensor,
+        sizes: tf.Tensor,
+        boxes: Rectangles | None = None,
     ) -> list[dict[str, tf.Tensor]]:
-        return self._draw(self.keys(pairs, ids, epoch), sizes)
+        return self._draw(self.keys(pairs, ids, epoch), sizes, boxes)
 
     def _work(self, params: Sequence[Params], sizes: tf.Tensor) -> Work:
         return Work(self.first.compose(params, sizes), tuple(dict(params[place]) for place in self.needed))
 
-    def _plan(self, pairs: tf.Tensor, ids: tf.Tensor, epoch: tf.Tensor, sizes: tf.Tensor) -> Work:
+    def _plan(
+        self,
+        pairs: tf.Tensor,
+        ids: tf.Tensor,
+        epoch: tf.Tensor,
+        sizes: tf.Tensor,
+        boxes: Rectangles | None = None,
+    ) -> Work:
         # Without an argument in it, the map of a recipe that draws nothing would be folded into programs that
         # are compiled around it, as constants with an element for each pixel of the batch.
-        map_, rest = self._work(self._sample(pairs, ids, epoch, sizes), sizes)
+        map_, rest = self._work(self._sample(pairs, ids, epoch, sizes, boxes), sizes)
         return Work(map_ + (ids & 0)[:, None, None], rest)
 
     def render(self, images: tf.Tensor, work: Work, sizes: tf.Tensor) -> tf.Tensor:
@@ -167,6 +189,11 @@ class Chain:
         return None
 
     @property
+    def needing_boxes(self) -> Transform | None:
+        """The transform whose draws depend on boxes, if there is one."""
+        return next((node.transform for node in self.nodes if node.transform.needs_boxes), None)
+
+    @property
     def chooses(self) -> bool:
         """Whether some later stage may be passed over; see `Program.chooses`."""
         return any(member.optional for stage in self.later for member in stage.members)
@@ -196,7 +223,7 @@ class Chain:
             assert params is not None
             message = f"{transform!r}: params must have been sampled for images of this size"
             tests.append((transform.fits(params[index], size), message))
-        return _require(tests, sizes, ids)
+        return arguments.require(tests, sizes, ids)
 
     @property
     def rules(self) -> list[str]:
@@ -235,18 +262,26 @@ def _compiles(stage: Stage) -> bool:
     return all(member.part.compiled for member in stage.members)
 
 
-def chain_of(transforms: Sequence[Transform], alg: str = "philox") -> Chain:
+def chain_of(transforms: Sequence[Transform], alg: str = "philox", *, empty: bool = False) -> Chain:
     """The chain of these transforms, the same object for recipes that differ in names and seeds only.
 
     Raises:
       TypeError: if something in `transforms` is not a transform.
-      ValueError: if there is none, `alg` is unknown, or two say different things about how to sample.
+      ValueError: if there is none and the chain may not be `empty`, `alg` is unknown, two say different
+        things about how to sample, or one that mixes examples is not the last.
     """
     for position, transform in enumerate(transforms):
         if not isinstance(transform, Transform):
             raise TypeError(f"transforms[{position}]: must be an augrng transform, got {transform!r}")
-    if not transforms:
+    if not transforms and not empty:
         raise ValueError("transforms: must hold at least one transform, got none")
+    earlier = (*transforms[:-1], *(part for last in transforms[-1:] for part in inside(last)))
+    for transform, _ in flattened(earlier):
+        if isinstance(transform, Mixing):
+            raise ValueError(
+                f"transforms: what mixes examples must be the last of a Compose, and inside of no other, got "
+                f"{transform!r} elsewhere"
+            )
     nameless = tuple(dataclasses.replace(transform, name=None, seed=None) for transform in transforms)
     return _cached_chain(nameless, arguments.algorithm(alg))
 
@@ -262,22 +297,3 @@ def image_sizes(images: tf.Tensor) -> tf.Tensor:
         return tf.constant(np.broadcast_to(np.array(shape[1:], np.int64), (shape[0], 2)))
     shape = tf.shape(images, out_type=tf.int64)
     return tf.broadcast_to(shape[1:3], tf.stack([shape[0], 2]))
-
-
-def _require(tests: list[tuple[Any, str]], sizes: tf.Tensor, ids: tf.Tensor | None) -> tf.Tensor:
-    """Refuses the examples that fail a test: (whether each passes, what the rule is)."""
-    assertions = []
-    for passed, rule in tests:
-        known = tf.get_static_value(passed)
-        if known is None:
-            failed = tf.reshape(tf.where(~passed), [-1])[:1]
-            where = [] if ids is None else [" for id ", tf.gather(ids, failed)]
-            got = [rule, "; got (height, width) ", tf.gather(sizes, failed), *where]
-            assertions.append(tf.debugging.Assert(tf.reduce_all(passed), got))
-        elif not np.all(known):
-            row = int(np.argmin(known))
-            size, example = tf.get_static_value(sizes), tf.get_static_value(ids)
-            at = "" if size is None else f"; got (height, width) {tuple(int(side) for side in size[row])}"
-            raise ValueError(rule + at + ("" if example is None else f" for id {example[row]}"))
-    with tf.control_dependencies(assertions):
-        return tf.identity(sizes)

@@ -14,11 +14,12 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from augrng import arguments
 from augrng.chain import Chain, Work, chain_of, image_sizes
+from augrng.members import described
+from augrng.mixing import mixer_of
 from augrng.program import Program
 from augrng.random.seeds import SeedPair
 from augrng.recipe import Recipe, evaluated, listed, resolve
@@ -52,10 +53,13 @@ class Compose:
         it has of "mask" (`Mask()`), "boxes" (`Boxes("xyxy")`, to which "labels" belong, if they are there)
         and "keypoints" (`Keypoints("xy")`).
 
+    Attributes:
+      mixer: what mixes examples at the end of the recipe (`MixUp` and the like), None if nothing does.
+
     Raises:
       TypeError: if `seed`, a transform or a target is not one.
-      ValueError: if there is no transform, `alg` is unknown, two transforms share a name or a seed, or two
-        say different things about how to sample.
+      ValueError: if there is no transform, `alg` is unknown, two transforms share a name or a seed, two say
+        different things about how to sample, or one that mixes examples is not the last.
     """
 
     def __init__(
@@ -67,32 +71,31 @@ class Compose:
         shared_seed: bool = False,
         targets: Mapping[str, Target] | None = None,
     ) -> None:
-        transforms = listed(transforms)
-        alg = arguments.algorithm(alg)
-        chain, declared = chain_of(transforms, alg), checked(targets)
-        self._recipe, self._chain = resolve(transforms, seed, alg, shared_seed, declared), chain
+        transforms, alg = listed(transforms), arguments.algorithm(alg)
+        chain = chain_of(transforms, alg)
+        declared = checked(targets, chain.needing_boxes)
+        self._set(resolve(transforms, seed, alg, shared_seed, declared), chain)
 
     @classmethod
     def from_json(cls, recipe: str) -> "Compose":
-        """Rebuilds the `Compose` that wrote this recipe: the same transforms, names and seed pairs.
-
-        The global seed of the program has no influence.
+        """Rebuilds the `Compose` that wrote this recipe, names and seed pairs too, whatever the global seed.
 
         Args:
-          recipe: what `Compose.to_json` returned.
+          recipe: what `to_json` returned.
 
         Raises:
-          TypeError: if `recipe` is not a string.
-          ValueError: if it is not JSON, has a stream version or a transform that is not known here, or
-            has not exactly the keys it should.
+          TypeError: if it is not a string.
+          ValueError: if it is not JSON, or has a stream version, a transform or keys that are not known here.
         """
         read = Recipe.from_json(recipe)
         return cls._of(read, chain_of(read.transforms, read.alg))
 
-    @classmethod
-    def _of(cls, recipe: Recipe, chain: Chain) -> "Compose":
-        self = cls.__new__(cls)
-        self._recipe, self._chain = recipe, chain
+    @staticmethod
+    def _of(recipe: Recipe, chain: Chain) -> "Compose":
+        return Compose.__new__(Compose)._set(recipe, chain)
+
+    def _set(self, recipe: Recipe, chain: Chain) -> "Compose":
+        self._recipe, self._chain, self.mixer = recipe, chain, mixer_of(recipe)
         return self
 
     def to_json(self) -> str:
@@ -111,7 +114,13 @@ class Compose:
 
     def with_targets(self, targets: Mapping[str, Target] | None) -> "Compose":
         """The same recipe, to the same pixels, with other targets."""
-        return Compose._of(dataclasses.replace(self._recipe, targets=checked(targets)), self._chain)
+        declared = checked(targets, self._chain.needing_boxes)
+        return Compose._of(dataclasses.replace(self._recipe, targets=declared), self._chain)
+
+    @property
+    def unmixed(self) -> "Compose":
+        """The recipe up to what mixes examples, the same draws: what each of them is mixed as."""
+        return self if self.mixer is None else _rebuilt(self._recipe.unmixed)
 
     @property
     def seeds(self) -> dict[str, SeedPair]:
@@ -134,13 +143,14 @@ class Compose:
         return dict(zip(self._recipe.names, keys, strict=True))
 
     @tf.autograph.experimental.do_not_convert
-    def sample(self, ids: Any, epoch: Any, sizes: Any) -> Params:
+    def sample(self, ids: Any, epoch: Any, sizes: Any, example: Mapping[str, Any] | None = None) -> Params:
         """Draws all params, without pixels.
 
         Args:
           ids: int64[B] or int64[]; any integers convert.
           epoch: int64[] or int64[B].
-          sizes: int64[B, 2] or int64[2], height and width of the images.
+          sizes: int64[B, 2] or int64[2], height and width.
+          example: with the boxes, as for a call; for recipes with a `BoxSafeCrop`.
 
         Returns:
           Transform name -> param name -> tensor [B], or a scalar for a scalar id.
@@ -150,41 +160,28 @@ class Compose:
           ValueError: if a shape is wrong, or a size is one that a transform refuses.
         """
         ids, epoch = arguments.examples(ids, epoch)
-        sizes = arguments.integers(sizes, "sizes")
-        if sizes.shape.rank not in (1, 2) or sizes.shape[-1] != 2 or sizes.shape.rank > ids.shape.rank + 1:
-            raise ValueError(f"sizes: must have shape [2] or [B, 2] (height, width), got {sizes.shape}")
-        single = ids.shape.rank == 0
+        single, sizes = ids.shape.rank == 0, arguments.sizes(sizes, ids)
         ids = tf.reshape(ids, [-1])
-        sizes = tf.broadcast_to(sizes, tf.stack([tf.size(ids), 2]))
         sizes = self._chain.check(sizes, ids)
-        params = self._chain.sample(self._pairs(), ids, tf.reshape(epoch, [-1]), sizes)
+        boxes = self.program.rectangles(self.program.seen(example, single=single), sizes)
+        params = self._chain.sample(self._pairs(), ids, tf.reshape(epoch, [-1]), sizes, boxes)
         params = tf.nest.map_structure(lambda tensor: tensor[0], params) if single else params
         return dict(zip(self._recipe.names, params, strict=True))
 
     def describe(self, params: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-        """What was drawn for one example, in a few words each; transforms that were not chosen are left out.
+        """What was drawn for one example, a few words a transform; those that were not chosen are left out.
 
         Args:
           params: of `sample` for a scalar id.
-
-        Returns:
-          Transform name -> what it does.
         """
-        drawn = [params[name] for name in self._recipe.names]
-        said = {}
-        for name, mine, node in zip(self._recipe.names, drawn, self._chain.nodes, strict=True):
-            acts = [chooser.chose(drawn[place], branch) for place, chooser, branch in node.chosen]
-            if all(one is None or bool(one) for one in acts):
-                said[name] = node.transform.describe({key: np.asarray(value) for key, value in mine.items()})
-        return said
+        return described(self._recipe.names, self._chain.nodes, params)
 
     @tf.autograph.experimental.do_not_convert
     def apply(self, images: Any, params: Mapping[str, Mapping[str, tf.Tensor]]) -> Any:
         """Applies params that `sample` drew.
 
         Args:
-          images: [B, H, W, C] or [H, W, C]; integers, bool or floats, any number of channels. Or examples, as
-            for a call.
+          images: [B, H, W, C] or [H, W, C], or examples, as for a call.
           params: as `sample` returns them, for as many examples.
 
         Returns:
@@ -194,6 +191,8 @@ class Compose:
           TypeError: if the dtype is not supported.
           ValueError: if a shape is wrong, or the params are not those of these transforms and sizes.
         """
+        if self.mixer is not None:
+            return self.mixer.apply(self.unmixed, images, params)
         given, images = images, arguments.images(arguments.image_of(images))
         drawn = arguments.params(params, self._recipe.names, images)
         self._chain.check_pixels(images.dtype, images.shape[-1])
@@ -216,15 +215,17 @@ class Compose:
 
         Raises:
           TypeError: if an id is not an integer or the dtype is not supported.
-          ValueError: if a shape is wrong, an image has a size that a transform refuses, or a target breaks a
-            rule of its own. In a graph that does not know the values: tf.errors.InvalidArgumentError when it
-            runs. Both name the id.
+          ValueError: if a shape is wrong, a transform refuses a size, or a target breaks a rule of its own;
+            from a graph that does not know it, tf.errors.InvalidArgumentError. Both name the id.
         """
+        if self.mixer is not None:
+            return self.mixer.call(self.unmixed, images, ids, epoch)
         given, images = images, arguments.images(arguments.image_of(images))
         ids, epoch = arguments.examples_of(images, ids, epoch)
         self._chain.check_pixels(images.dtype, images.shape[-1])
         sizes = self._chain.check(image_sizes(images), ids)
-        return self._applied(given, images, self._plan(ids, epoch, sizes), sizes, ids)
+        work = self.program.plan(ids, epoch, sizes, self.program.seen(given, single=images.shape.rank == 3))
+        return self._applied(given, images, work, sizes, ids)
 
     def _applied(
         self, given: Any, images: tf.Tensor, work: Work, sizes: tf.Tensor, ids: tf.Tensor | None = None
@@ -240,11 +241,11 @@ class Compose:
 
     @property
     def output_size(self) -> tuple[int, int] | None:
-        """Height and width of what comes out, or None if they depend on the image's."""
+        """Height and width of what comes out; None if they depend on the image's."""
         return self._chain.fixed_size
 
     def size_after(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of what comes out of an image of this size."""
+        """The same for an image of this size."""
         return self._chain.size_after(height, width)
 
     def evaluation(self, antialias: bool | str = "exact") -> "Compose | None":
@@ -266,10 +267,7 @@ class Compose:
         return Program(self._chain, self._recipe.pairs, self._recipe.targets)
 
     def _pairs(self) -> tf.Tensor:
-        return tf.constant(self._recipe.pairs, tf.int64)
-
-    def _plan(self, ids: tf.Tensor, epoch: tf.Tensor, sizes: tf.Tensor) -> Work:
-        return self._chain.plan(self._pairs(), ids, tf.reshape(epoch, [-1]), sizes)
+        return tf.constant(self._recipe.pairs, tf.int64, [len(self._recipe.pairs), 2])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Compose) and self.to_json() == other.to_json()
@@ -282,19 +280,21 @@ class Compose:
         return f"Compose({list(self._recipe.transforms)!r}, seeds={self.seeds!r}{declared})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return from_json, (self.to_json(),)
+        return _rebuilt, (self.to_json(),)
 
 
 def as_compose(value: Any, name: str = "aug") -> Compose:
     """`value`, if it is a `Compose`; otherwise a TypeError that says what to write."""
     if isinstance(value, Compose):
         return value
-    advice = (
-        "augrng.from_json reads JSON" if isinstance(value, str) else "write augrng.Compose([...], seed=...)"
-    )
-    raise TypeError(f"{name}: must be an augrng.Compose, got {value!r}; {advice}")
+    what = "augrng.from_json reads JSON" if isinstance(value, str) else "write augrng.Compose([...])"
+    raise TypeError(f"{name}: must be an augrng.Compose, got {value!r}; {what}")
 
 
-def from_json(recipe: str) -> Compose:
-    """Rebuilds the `Compose` that wrote a recipe; see `Compose.from_json`."""
-    return Compose.from_json(recipe)
+def _rebuilt(recipe: Recipe | str) -> Compose:
+    """Of a recipe, or its JSON, which may be empty; see `Compose.unmixed`."""
+    recipe = Recipe.from_json(recipe) if isinstance(recipe, str) else recipe
+    return Compose._of(recipe, chain_of(recipe.transforms, recipe.alg, empty=True))
+
+
+from_json = Compose.from_json

@@ -66,10 +66,10 @@ class Augment(keras.layers.Layer):
     Raises:
       RuntimeError: if Keras runs on another backend.
       TypeError: when called, if ids or images are of a dtype that `Compose` refuses.
-      ValueError: if an argument is out of range; if evaluation makes images of another size than training;
-        when called, if an input is missing, a target breaks a rule of its own, how many boxes come out is not
-        known, "bounding_boxes" come without a format, if an image has another size than the layer was built
-        for, or if images are to be numbered where that has no meaning.
+      ValueError: if an argument is out of range or the recipe mixes examples; if evaluation makes images of
+        another size than training; when called, if an input is missing, a target breaks a rule of its own,
+        how many boxes come out is not known, "bounding_boxes" come without a format, if an image has another
+        size than the layer was built for, or if images are to be numbered where that has no meaning.
     """
 
     def __init__(
@@ -95,6 +95,11 @@ class Augment(keras.layers.Layer):
         self.evaluation = from_json(evaluation) if isinstance(evaluation, str) else evaluation
         if self.evaluation is not None:
             as_compose(self.evaluation, "evaluation")
+        if self.aug.mixer is not None:
+            raise ValueError(
+                f"aug: the layer mixes no examples, got {self.aug.mixer.transform!r} at the end; mix in the "
+                "pipeline (pipelines.make_dataset), and give the layer aug.unmixed or nothing"
+            )
         self.output_form = Output(output, mean, std, scale)
         self.data_format = data_format or keras.config.image_data_format()
         if self.data_format not in ("channels_last", "channels_first"):

@@ -2,13 +2,15 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from augrng.transforms.choosing import Chooser
-from augrng.transforms.parts import Params, Part
+from augrng.transforms.base import Transform
+from augrng.transforms.choosing import Chooser, Node
+from augrng.transforms.parts import Map, Params, Part, Projective
 
 Drawn = Sequence[Params]  # what was drawn for each node of a recipe
 
@@ -50,8 +52,34 @@ class Member:
         return {name: tf.reshape(value, shape) for name, value in drawn[self.place].items()}
 
 
+def described(
+    names: Sequence[str], nodes: Sequence[Node], params: Mapping[str, Mapping[str, Any]]
+) -> dict[str, str]:
+    """What nodes of these names do by what was drawn for one example, in words; without those not chosen."""
+    drawn = [params[name] for name in names]
+    said = {}
+    for name, mine, node in zip(names, drawn, nodes, strict=True):
+        acts = [chooser.chose(drawn[place], branch) for place, chooser, branch in node.chosen]
+        if all(one is None or bool(one) for one in acts):
+            said[name] = node.transform.describe({key: np.asarray(value) for key, value in mine.items()})
+    return said
+
+
 def unless(idle: tf.Tensor, images: tf.Tensor, change: Any) -> tf.Tensor:
     """`change()`, or the images as they are if all are idle."""
     out = tf.cond(tf.reduce_all(idle), lambda: images, change)
     out.set_shape(images.shape)
     return out
+
+
+def check_first(transforms: Sequence[Transform]) -> None:
+    """Refuses one that needs boxes after one that moves them."""
+    before: Transform | None = None
+    for transform in transforms:
+        if transform.needs_boxes and before is not None:
+            raise ValueError(
+                f"{transform!r}: must come before all that moves pixels, for it draws by boxes as they lie "
+                f"in the image; put it before {before!r}"
+            )
+        if any(isinstance(part, (Map, Projective)) for part in transform.parts):
+            before = transform

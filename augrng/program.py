@@ -9,10 +9,12 @@ from typing import Any
 import tensorflow as tf
 
 from augrng import arguments
-from augrng.chain import Chain, Work
+from augrng.chain import Chain, Work, image_sizes
 from augrng.geometry.sampling import Sampling
 from augrng.targets import Target
-from augrng.targets.declared import inferred, move, passed
+from augrng.targets.base import Tensors
+from augrng.targets.declared import boxes_of, inferred, move, passed, rectangles
+from augrng.transforms.base import Rectangles
 from augrng.transforms.parts import Params
 
 
@@ -71,13 +73,43 @@ class Program:
         """Which rule sizes int64[B, 2] break first: int64[B] places in `rules`, its length for none."""
         return self._chain.first_broken(sizes)
 
-    def plan(self, ids: Any, epoch: Any, sizes: Any) -> Work:
+    @property
+    def needs_boxes(self) -> bool:
+        """Whether draws depend on boxes, which `plan` must be given."""
+        return self._chain.needing_boxes is not None
+
+    def seen(self, example: Any, *, single: bool) -> dict[str, Tensors]:
+        """What draws depend on of an example, or a batch: its boxes, by name, or nothing.
+
+        Raises:
+          ValueError: if draws depend on boxes, and there are none.
+        """
+        needing = self._chain.needing_boxes
+        if needing is None:
+            return {}
+        targets = self.targets_of(example) if isinstance(example, Mapping) else {}
+        found = boxes_of(dict(example), targets, single=single) if targets else {}
+        if not found:
+            raise ValueError(
+                f'{needing!r}: draws by the boxes of an example; pass one, {{"image": ..., "boxes": ...}}, '
+                "with boxes among the targets, in place of images alone"
+            )
+        return found
+
+    def rectangles(self, seen: Mapping[str, Tensors], sizes: tf.Tensor) -> Rectangles | None:
+        """The boxes that `seen` gave, in images of sizes int64[B, 2]; None if no draw depends on them."""
+        if not self.needs_boxes:
+            return None
+        return rectangles(seen or self.seen(None, single=False), self.targets_of(seen), sizes)
+
+    def plan(self, ids: Any, epoch: Any, sizes: Any, seen: Mapping[str, Tensors] | None = None) -> Work:
         """What is to be done with each example: for readers that decode only what will be read.
 
         Args:
           ids: int64[B].
           epoch: int64[] or int64[B].
           sizes: int64[B, 2], height and width of the images; see `first_broken`.
+          seen: what draws depend on of these examples; see `seen`.
 
         Returns:
           The map, int64[B, 2, 3], from output to source positions, with 24 fraction bits (see `affine`); and
@@ -85,7 +117,9 @@ class Program:
         """
         ids, epoch = arguments.examples(ids, epoch)
         sizes = arguments.integers(sizes, "sizes")
-        return self._chain.plan(tf.constant(self._pairs, tf.int64), ids, tf.reshape(epoch, [-1]), sizes)
+        boxes = self.rectangles(seen or {}, sizes)
+        pairs = tf.constant(self._pairs, tf.int64, [len(self._pairs), 2])
+        return self._chain.plan(pairs, ids, tf.reshape(epoch, [-1]), sizes, boxes)
 
     def targets_of(self, names: Iterable[str]) -> Mapping[str, Target]:
         """The targets of examples with these names in them, by name."""
@@ -118,6 +152,16 @@ class Program:
     ) -> tuple[tf.Tensor, list[str]]:
         """Which rules one example's boxes or keypoints keep, bool[rules, 1], and the rules in words."""
         return passed(dict(example), name, target, self._chain.legs, work, sizes)
+
+    def rendered(self, images: tf.Tensor, ids: tf.Tensor, work: Work) -> tf.Tensor:
+        """Images [B, H, W, C] of one size as `plan` says, [B, height, width, C].
+
+        Raises:
+          ValueError: as a call of the recipe does.
+        """
+        images = arguments.images(images)
+        self._chain.check_pixels(images.dtype, images.shape[-1])
+        return self._chain.render(images, work, self._chain.check(image_sizes(images), ids))
 
     def render(
         self, image: tf.Tensor, map_: tf.Tensor, borders: tf.Tensor, rest: Sequence[Params] = ()

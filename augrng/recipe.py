@@ -52,6 +52,12 @@ class Recipe:
         """All transforms, those inside of one after it."""
         return tuple(_walk(self.transforms))
 
+    @property
+    def unmixed(self) -> "Recipe":
+        """The recipe without its last transform, which has none inside of it."""
+        names, pairs = self.names[:-1], self.pairs[:-1]
+        return dataclasses.replace(self, transforms=self.transforms[:-1], names=names, pairs=pairs)
+
     def to_json(self) -> str:
         """The recipe as JSON text."""
         said = iter(zip(self.names, self.pairs, strict=True))

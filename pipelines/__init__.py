@@ -1,10 +1,11 @@
 """From records to batches."""
 
-import pipelines.images.cache  # noqa: F401  what Source.cache calls
+import pipelines.disk.cache  # noqa: F401  what Source.cache calls
 from pipelines.run.dataset import make_dataset as make_dataset
 from pipelines.run.dataset import skipped_ids as skipped_ids
 from pipelines.run.keras_feed import KerasFeed as KerasFeed
 from pipelines.run.keras_feed import for_keras as for_keras
+from pipelines.sources.coco import from_coco as from_coco
 from pipelines.sources.folder import from_folder as from_folder
 from pipelines.sources.memory import from_arrays as from_arrays
 from pipelines.sources.memory import from_idx as from_idx

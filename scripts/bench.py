@@ -50,6 +50,10 @@ ROWS = {
         "256x256 to 224x224 uint8: crop, flip, rotation, one core", "ms", 1e3, False,
         ["augrng", "ImageProjectiveTransformV3", "Keras layers", "OpenCV warpAffine", *TORCH],
     ),
+    "targets": Row(
+        "512x512 to 448x448 with a mask and 8 boxes: crop, flip, rotation, one core", "ms", 1e3, False,
+        ["augrng", "albumentations", "torchvision"],
+    ),
     "small": Row(
         "36x36 to 32x32 in memory, batches of 256: crop, flip, rotation", "images/s", 1, True,
         ["augrng", "Keras layers", "tf.image", *TORCH],

@@ -123,6 +123,54 @@ def one_core(name: str, folder: Path) -> dict[str, Any]:
     return {"value": measuring.cpu_time(work, 32), "picture": transform(photo)}
 
 
+def targets(name: str, folder: Path) -> dict[str, Any]:
+    """An image with its mask and boxes: 8 calls."""
+    example, (side, degrees) = measuring.labelled(folder), measuring.LABELLED
+    transform = (albumentations_targets if name == "albumentations" else torchvision_targets)(side, degrees)
+    work = lambda: [transform(**example) for _ in range(8)]  # noqa: E731
+    return {"value": measuring.cpu_time(work, 8), "picture": transform(**example)}
+
+
+def albumentations_targets(side: int, degrees: int) -> Callable[..., np.ndarray]:
+    import albumentations
+    import cv2
+
+    cv2.setNumThreads(1)
+    rotation = albumentations.Rotate(limit=degrees, border_mode=cv2.BORDER_CONSTANT, p=1)
+    transforms = [albumentations.RandomCrop(side, side), albumentations.HorizontalFlip(), rotation]
+    boxes = albumentations.BboxParams("pascal_voc", label_fields=["labels"], min_visibility=0.1)
+    compose, labels = albumentations.Compose(transforms, bbox_params=boxes), list(range(8))
+
+    def apply(image: np.ndarray, mask: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        return compose(image=image, mask=mask, bboxes=boxes, labels=labels)["image"]
+
+    return apply
+
+
+def torchvision_targets(side: int, degrees: int) -> Callable[..., np.ndarray]:
+    import torch
+    from torchvision import tv_tensors
+    from torchvision.transforms import InterpolationMode, v2
+
+    torch.set_num_threads(1)
+    rotation = v2.RandomRotation(degrees, interpolation=InterpolationMode.BILINEAR)
+    compose = v2.Compose(
+        [v2.RandomCrop(side), v2.RandomHorizontalFlip(), rotation, v2.SanitizeBoundingBoxes()]
+    )
+    labels = torch.arange(8)
+
+    def apply(image: np.ndarray, mask: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        given = {
+            "image": tv_tensors.Image(torch.from_numpy(image).permute(2, 0, 1)),
+            "mask": tv_tensors.Mask(torch.from_numpy(mask)),
+            "boxes": tv_tensors.BoundingBoxes(torch.from_numpy(boxes), format="XYXY", canvas_size=mask.shape),
+            "labels": labels,
+        }
+        return compose(given)["image"].permute(1, 2, 0).numpy()
+
+    return apply
+
+
 class Examples:
     """Images read and transformed one by one, round and round: what a DataLoader or Grain asks for."""
 
@@ -215,6 +263,7 @@ CONTENDERS = {
     "small": {name: partial(loader, "small", name) for name in TRANSFORMS},
 }
 CONTENDERS["color_jitter"] = {name: partial(colors, "color_jitter", name) for name in list(TRANSFORMS)[:2]}
+CONTENDERS["targets"] = {name: partial(targets, name) for name in list(TRANSFORMS)[:2]}
 for policy in ("rand_augment", "trivial_augment"):
     CONTENDERS[policy] = {"torchvision": partial(colors, policy, "torchvision")}
 CONTENDERS["jpeg_rand_augment"] = {"torchvision": partial(loader, "jpeg_rand_augment", "torchvision")}

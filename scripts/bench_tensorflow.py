@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import bench_colors
 import bench_forms
+import bench_targets
 import keras
 import measuring
 import numpy as np
@@ -278,6 +279,7 @@ CONTENDERS: dict[str, dict[str, Callable[[Path], Found]]] = {
         for row in JPEGS
     },
     **bench_colors.CONTENDERS,
+    **bench_targets.CONTENDERS,
     "jpeg_rand_augment": {
         "augrng": partial(jpegs_with, "jpeg_rand_augment"),
         "augrng without RandAugment": partial(jpegs_with, "jpeg_without_rand_augment"),

@@ -23,9 +23,9 @@ from pipelines.disk.build import BuildError, Job, Plan, cause
 from pipelines.disk.forms import QUALITY
 from pipelines.disk.shards import build
 from pipelines.sources.source import duplicate_ids
-from pipelines.sources.spec import open_source
+from pipelines.sources.spec import kinds, open_source
+from scripts.starting import start
 
-SOURCES = str(open_source.__doc__).split("\n")[0].removeprefix("Opens ").rstrip(".")
 SHOWN = 20  # duplicates, skipped examples
 
 
@@ -76,7 +76,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("source", help=SOURCES)
+    parser.add_argument("source", help=kinds())
     parser.add_argument("out", nargs="?", type=Path, help="folder of the dataset; made if need be")
     parser.add_argument(
         "--recipe", help="a file of JSON, JSON, or calls such as RandomFlip(); default: as decoded"
@@ -116,4 +116,4 @@ def check(args: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    start(main)

@@ -22,6 +22,7 @@ from pipelines.images.decode import decode
 from pipelines.show.sheets import Row, contact_sheet
 from pipelines.sources import digits
 from pipelines.sources.source import Record
+from scripts.starting import start
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -81,4 +82,4 @@ def print_table(aug: ar.Compose) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

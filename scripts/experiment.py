@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 import augrng as ar
 from pipelines.run.training import Settings, Trainer, digest_of, open_splits
+from scripts.starting import start
 
 Figures = dict[str, dict[str, list[float]]]
 TESTS = ("upright", "rotated and shifted")
@@ -97,4 +98,4 @@ def plot(figures: Figures, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

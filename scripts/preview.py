@@ -27,6 +27,7 @@ from pipelines.show.sheets import Row, animation, augmented, contact_sheet
 from pipelines.sources.digits import photo_paths
 from pipelines.sources.listing import listed
 from pipelines.sources.source import IMAGE_SUFFIXES
+from scripts.starting import start
 
 SUFFIXES = {*IMAGE_SUFFIXES, ".tif", ".tiff"}
 
@@ -150,12 +151,12 @@ def read_rows(
 
 
 def read_mask(folder: Path, name: str) -> np.ndarray:
-    """The mask of an image: the file of its name but for the suffix, as grey values."""
+    """The mask of an image: the file of its name but for the suffix, grey values or places in its palette."""
     found = sorted(path for path in folder.glob(f"{Path(name).with_suffix('')}.*") if path.suffix in SUFFIXES)
     if len(found) != 1:
         raise UnreadableImageError(f"it must have one mask below {folder}, there are {len(found)}")
     with Image.open(found[0]) as opened:
-        return np.asarray(opened.convert("L"))[..., None]
+        return np.asarray(opened if opened.mode == "P" else opened.convert("L"))[..., None]
 
 
 def as_array(name: str, value: Any) -> np.ndarray:
@@ -172,4 +173,4 @@ def positive(text: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    start(main)

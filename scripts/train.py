@@ -21,6 +21,7 @@ from tqdm import tqdm
 import augrng as ar
 from pipelines.disk.build import cause
 from pipelines.run.training import Settings, Trainer, digest_of, open_splits, steps_of
+from scripts.starting import start
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -148,4 +149,4 @@ def log(name: str, value: float, step: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    start(main)

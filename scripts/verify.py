@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from pipelines.disk.build import BuildError, Json, cause, read_manifest, versions
 from pipelines.disk.verification import SHOWN, Verdict, job_of, verify
+from scripts.starting import start
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -66,4 +67,4 @@ def report(verdict: Verdict, manifest: Json) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    start(main)

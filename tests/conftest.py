@@ -11,25 +11,32 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from augrng import keep_programs
+
+ROOT = Path(__file__).resolve().parents[1]
+
 
 def quick_to_start():
     """Programs are compiled, and graphs made ready, without what makes them fast: half of the suite's time.
 
-    Processes that tests start are as a user's: `test_fresh_processes_give_the_same_fingerprints`, say, compares
+    What is compiled is kept for the other workers and parts, and for the next run. Processes that tests start
+    find programs of their own there, and are as a user's:
+    `test_fresh_processes_give_the_same_fingerprints`, say, compares
     every transform there with here, the scripts' tests what they print with the README.
     """
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-    given = os.environ.get("XLA_FLAGS", "")
+    given, programs = os.environ.get("XLA_FLAGS", ""), ROOT / "out" / "programs"
+    keep_programs(programs)
+    theirs = os.environ.pop("TF_XLA_FLAGS")
     os.environ["XLA_FLAGS"] = (
         f"--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false {given}"
     )
+    keep_programs(programs)
     tf.function(tf.identity, jit_compile=True)(0)  # XLA reads its flags once
-    os.environ["XLA_FLAGS"] = given
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    os.environ.update({"XLA_FLAGS": given, "TF_XLA_FLAGS": theirs})
 
 
 quick_to_start()
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def pytest_collection_finish():
@@ -68,6 +75,15 @@ def photos():
     from pipelines.sources.digits import photo_paths
 
     return [tf.io.decode_jpeg(tf.io.read_file(str(path))).numpy() for path in photo_paths()]
+
+
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory):
+    """The builder of the drawn scenes, prepared."""
+    from pipelines.sources.digits import prepared
+    from pipelines.sources.scenes import Scenes
+
+    return prepared(Scenes, tmp_path_factory.mktemp("scenes"))
 
 
 @pytest.fixture

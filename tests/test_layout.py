@@ -14,6 +14,7 @@ from tests.conftest import ROOT
 # What each module or room of augrng may import from augrng.
 AUGRNG = {
     "arguments": set(),
+    "caching": set(),
     "fixed": set(),
     "random": {"arguments"},
     "geometry": {"fixed"},
@@ -23,11 +24,14 @@ AUGRNG = {
     "members": {"transforms"},
     "maps": {"geometry", "members", "render", "transforms"},
     "stages": {"color", "fixed", "maps", "members", "transforms"},
-    "targets": {"arguments", "fixed", "geometry", "maps", "render"},
+    "targets": {"arguments", "fixed", "geometry", "maps", "render", "transforms"},
     "chain": {"arguments", "geometry", "maps", "members", "random", "render", "stages", "transforms"},
     "program": {"arguments", "chain", "geometry", "targets", "transforms"},
     "recipe": {"random", "targets", "transforms"},
-    "compose": {"arguments", "chain", "geometry", "program", "random", "recipe", "targets", "transforms"},
+    "mixing": {"arguments", "chain", "random", "recipe", "render", "targets", "transforms"},
+    "compose": {
+        *("arguments", "chain", "members", "mixing", "program", "random", "recipe", "targets", "transforms"),
+    },
     "written": {"compose", "recipe", "transforms"},
     "presets": {"compose", "recipe", "transforms"},
     "output": set(),

@@ -24,10 +24,11 @@ from augrng.targets.base import (
 )
 from augrng.targets.moving import Moves, moved
 from augrng.targets.rows import batched, left, padding, present, rounded_up
+from augrng.transforms.base import SHARE_BITS, Rectangles
 
 _ORDERS = ("xyxy", "xywh", "cxcywh", "yxyx")
+_SLACK = fixed.ONE // 64  # positions are exact to this
 FORMATS = (*_ORDERS, *(f"rel_{order}" for order in _ORDERS))
-_SHARE_BITS = 20
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -39,7 +40,8 @@ class Boxes(Target):
     off is gone: a box that was cut goes on as the box that is left.
 
     A box goes, and its row of all `labels` with it, if less than `min_visible` of that enclosing box's area
-    lies in the picture, a side is shorter than `min_size`, or no area is left.
+    lies in the picture, a side is shorter than `min_size`, or no area is left. Positions are rounded, so 1/64
+    pixel beyond the picture's border counts as in it, and a side may be so much shorter.
 
     **Bad boxes, one rule.** A box is clipped to the picture that it comes with, and one without area is none,
     and goes. Refused, by the example's id, is what clipping cannot have been meant for: a coordinate that is
@@ -119,14 +121,21 @@ class Boxes(Target):
         """Boxes moved, their corners, and which are kept, [B, N, ...]; which rules hold, bool[4, B]."""
         boxes = given["boxes"]
         there = given["there"] & ~tf.reduce_all(tf.equal(boxes, -1), -1)
-        low, high, keep, passed = self._read(boxes, there, moves)
+        low, high, keep, passed = self.read(boxes, there, moves.before)
         quad, low, high, keep = self._moved(low, high, keep, moves)
         count = tf.reduce_sum(tf.cast(keep, tf.int32), 1)
         few = tf.ones_like(count, tf.bool) if self.max_boxes is None else count <= self.max_boxes
-        made = {"boxes": self._written(low, high, boxes.dtype, moves), "keep": keep}
+        made = {"boxes": self.written(low, high, boxes.dtype, moves), "keep": keep}
         if self.corners:
             made["corners"] = self._points(quad, boxes.dtype, moves)
         return made, tf.stack([*passed, few])
+
+    def rectangles(self, given: Tensors, size: tf.Tensor) -> Rectangles:
+        """What draws of images of sizes int64[B, 2] may depend on; bad boxes are none."""
+        there = given["there"] & ~tf.reduce_all(tf.equal(given["boxes"], -1), -1)
+        low, high, keep, _ = self.read(given["boxes"], there, size)
+        visible, least = round(self.min_visible * (1 << SHARE_BITS)), round(self.min_size * fixed.ONE)
+        return Rectangles(low, high, keep, *(low[..., 0] * 0 + one for one in (visible, least)))
 
     def give(self, example: Example, name: str, made: Tensors, single: bool) -> Example:
         """The example with what `core` made, and what belongs to boxes without the rows of those that go."""
@@ -157,21 +166,21 @@ class Boxes(Target):
         """What numbers along x and y are shares of; None for pixels."""
         return (size[:, 1], size[:, 0]) if self._relative else (None, None)
 
-    def _read(
-        self, boxes: tf.Tensor, there: tf.Tensor, moves: Moves
+    def read(
+        self, boxes: tf.Tensor, there: tf.Tensor, size: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, list[tf.Tensor]]:
         """Both ends of boxes, clipped to the picture, int64[B, N, 2]; which are boxes; which rules hold."""
         order = self.format.removeprefix("rel_")
         places = (1, 3, 0, 2) if order == "yxyx" else (0, 2, 1, 3)
         lows, highs = [], []
-        for axis, side in enumerate(self._sides(moves.before)):
+        for axis, side in enumerate(self._sides(size)):
             first, second = (position(boxes[..., places[2 * axis + end]], side) for end in (0, 1))
             if order == "cxcywh":
                 first -= tf.bitwise.right_shift(second, tf.constant(1, tf.int64))
             lows.append(first)
             highs.append(second if order in ("xyxy", "yxyx") else first + second)
         low, high = tf.stack(lows, -1), tf.stack(highs, -1)
-        ends = moves.before[:, None, ::-1] * fixed.ONE
+        ends = size[:, None, ::-1] * fixed.ONE
         numbers = tf.reduce_all(finite(boxes), -1)
         ordered = tf.reduce_all(low <= high, -1) | ~numbers
         near = tf.reduce_all((low >= -ends) & (high <= 2 * ends), -1) | ~numbers
@@ -185,7 +194,7 @@ class Boxes(Target):
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         """The moved corners int64[B, N, 4, 2], both ends of what encloses them, clipped, and which stay."""
         quad, whole_low, whole_high = _corners(low, high), low, high
-        share = tf.ones_like(low[..., 0]) * (1 << _SHARE_BITS)
+        share = tf.ones_like(low[..., 0]) * (1 << SHARE_BITS)
         for nth, leg in enumerate(moves.legs):
             if nth:  # what was cut goes on as what is left
                 cut = tf.reduce_any(tf.not_equal(low, whole_low) | tf.not_equal(high, whole_high), -1)
@@ -196,18 +205,19 @@ class Boxes(Target):
             whole_low, whole_high = tf.reduce_min(quad, 2), tf.reduce_max(quad, 2)
             ends = leg.after[:, None, ::-1] * fixed.ONE
             low, high = (tf.clip_by_value(end, tf.zeros_like(ends), ends) for end in (whole_low, whole_high))
+            seen_low, seen_high = tf.maximum(whole_low, low - _SLACK), tf.minimum(whole_high, high + _SLACK)
             keep &= tf.reduce_all(high > low, -1)
             for axis in (0, 1):
-                part = (high - low)[..., axis] * (1 << _SHARE_BITS)
+                part = (seen_high - seen_low)[..., axis] * (1 << SHARE_BITS)
                 part = tf.math.floordiv(part, tf.maximum((whole_high - whole_low)[..., axis], 1))
-                share = tf.bitwise.right_shift(share * part, tf.constant(_SHARE_BITS, tf.int64))
-        least = round(self.min_size * fixed.ONE)
-        keep &= (share >= round(self.min_visible * (1 << _SHARE_BITS))) & tf.reduce_all(
+                share = tf.bitwise.right_shift(share * part, tf.constant(SHARE_BITS, tf.int64))
+        least = round(self.min_size * fixed.ONE) - _SLACK
+        keep &= (share >= round(self.min_visible * (1 << SHARE_BITS))) & tf.reduce_all(
             high - low >= least, -1
         )
         return quad, low, high, keep
 
-    def _written(self, low: tf.Tensor, high: tf.Tensor, dtype: tf.DType, moves: Moves) -> tf.Tensor:
+    def written(self, low: tf.Tensor, high: tf.Tensor, dtype: tf.DType, moves: Moves) -> tf.Tensor:
         """Boxes [B, N, 4] in the format."""
         order = self.format.removeprefix("rel_")
         columns: dict[str, Any] = {}

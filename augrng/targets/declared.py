@@ -7,22 +7,27 @@ from typing import Any
 import tensorflow as tf
 
 from augrng.render import compiled
-from augrng.targets.base import Example, Target, found, has, names_in, require
+from augrng.targets.base import Example, Target, Tensors, found, has, names_in, require
 from augrng.targets.boxes import Boxes
 from augrng.targets.keypoints import Keypoints
 from augrng.targets.mask import Mask
 from augrng.targets.moving import Moves
+from augrng.transforms.base import Rectangles
 
 BY_NAME: dict[str, type[Target]] = {target.__name__: target for target in (Mask, Boxes, Keypoints)}
 _RESERVED = ("image", "id", "epoch")
 
 
-def checked(targets: Any) -> dict[str, Target] | None:
+def checked(targets: Any, needing: Any = None) -> dict[str, Target] | None:
     """Targets by name, as they are declared; None if it is left to the examples.
+
+    Args:
+      targets: what is declared.
+      needing: the transform whose draws depend on boxes, if there is one.
 
     Raises:
       TypeError: if it is no dict of targets by name.
-      ValueError: if a name is that of the image, or is empty.
+      ValueError: if a name is that of the image, or is empty, or there are no boxes though they are needed.
     """
     if targets is None:
         return None
@@ -34,6 +39,8 @@ def checked(targets: Any) -> dict[str, Target] | None:
         if not isinstance(target, tuple(BY_NAME.values())):
             kinds = ", ".join(f"augrng.{kind}" for kind in BY_NAME)
             raise TypeError(f"targets[{name!r}]: must be one of {kinds}, got {target!r}")
+    if needing is not None and not any(isinstance(target, Boxes) for target in targets.values()):
+        raise ValueError(f"targets: must hold augrng.Boxes, by which {needing!r} draws, got {targets!r}")
     return dict(targets)
 
 
@@ -43,6 +50,30 @@ def inferred(names: Iterable[str]) -> dict[str, Target]:
     labels = ("labels",) if "labels" in names else ()
     plain = {"mask": Mask(), "boxes": Boxes("xyxy", labels=labels), "keypoints": Keypoints("xy")}
     return {name: target for name, target in plain.items() if name in names}
+
+
+def boxes_of(example: Example, targets: Mapping[str, Target], *, single: bool) -> dict[str, Tensors]:
+    """The boxes of an example, or a batch, by name, as they come, [B, N, ...]: what `rectangles` takes."""
+    return {
+        name: target.take(example, name, single)
+        for name, target in targets.items()
+        if isinstance(target, Boxes)
+    }
+
+
+def rectangles(given: Mapping[str, Tensors], targets: Mapping[str, Target], sizes: tf.Tensor) -> Rectangles:
+    """All boxes of examples whose images have sizes int64[B, 2]."""
+    read = _rectangles(tuple((name, targets[name]) for name in sorted(given)))
+    return read(dict(given), sizes)
+
+
+@functools.lru_cache(maxsize=64)
+def _rectangles(targets: tuple[tuple[str, Boxes], ...]) -> Callable[[Any, tf.Tensor], Rectangles]:
+    def run(given: Mapping[str, Tensors], sizes: tf.Tensor) -> Rectangles:
+        all_of = [target.rectangles(given[name], sizes) for name, target in targets]
+        return Rectangles(*(tf.concat(parts, 1) for parts in zip(*all_of, strict=True)))
+
+    return compiled(run)
 
 
 def move(

@@ -33,6 +33,10 @@ from augrng.transforms.geometry import RandomCrop as RandomCrop
 from augrng.transforms.geometry import RandomFlip as RandomFlip
 from augrng.transforms.geometry import RandomQuarterTurn as RandomQuarterTurn
 from augrng.transforms.geometry import RandomRotation as RandomRotation
+from augrng.transforms.mixing.base import Mixing as Mixing
+from augrng.transforms.mixing.mixup import MixUp as MixUp
+from augrng.transforms.mixing.windows import CutMix as CutMix
+from augrng.transforms.mixing.windows import Mosaic as Mosaic
 from augrng.transforms.moving import Pad as Pad
 from augrng.transforms.moving import RandomAffine as RandomAffine
 from augrng.transforms.moving import RandomShear as RandomShear
@@ -47,8 +51,9 @@ from augrng.transforms.policies.augmix import AugMix as AugMix
 from augrng.transforms.policies.published import AutoAugment as AutoAugment
 from augrng.transforms.policies.published import RandAugment as RandAugment
 from augrng.transforms.policies.published import TrivialAugmentWide as TrivialAugmentWide
-from augrng.transforms.resize import RandomResizedCrop as RandomResizedCrop
 from augrng.transforms.resize import Resize as Resize
+from augrng.transforms.windows.box_safe import BoxSafeCrop as BoxSafeCrop
+from augrng.transforms.windows.resized import RandomResizedCrop as RandomResizedCrop
 
 _ALL = (
     *(CenterCrop, RandomCrop, RandomFlip, RandomQuarterTurn, RandomResizedCrop, RandomRotation, Resize),
@@ -57,7 +62,8 @@ _ALL = (
     *(ColorJitter, GaussianBlur, RandomAdjustSharpness, RandomAutocontrast, RandomChannelShuffle),
     *(AutoAugment, Cutout, GaussianNoise, GridMask, Pad, RandAugment, RandomAffine, RandomErasing),
     *(RandomShear, RandomTranslation, RandomZoom, TrivialAugmentWide),
-    *(AugMix, Custom, RandomJpegQuality, RandomPerspective),
+    *(AugMix, BoxSafeCrop, Custom, RandomJpegQuality, RandomPerspective),
+    *(CutMix, MixUp, Mosaic),
     *(RandomEqualize, RandomGrayscale, RandomInvert, RandomPosterize, RandomSolarize),
 )
 BY_NAME = {transform.__name__: transform for transform in _ALL}

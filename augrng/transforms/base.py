@@ -4,6 +4,7 @@ A transform draws, and has parts (see `parts`) that say what becomes of pixels:
 
   num_words              how many random words an example's draws read
   sample(words, size)    the draws as named tensors [B], from uint32[B, num_words] and int64[B, 2]
+  sample_for(words, size, boxes)  the same where the draws depend on boxes too (`needs_boxes`)
   parts                  what is done with them, in order
   size_after(h, w)       height and width of what it makes
 
@@ -16,12 +17,33 @@ import dataclasses
 import math
 import numbers
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import tensorflow as tf
 
 from augrng.geometry.sampling import Sampling
 from augrng.transforms.parts import Map, Params, Part
+
+
+class Rectangles(NamedTuple):
+    """The boxes of B examples, for draws that depend on them; clipped to the image, x before y.
+
+    Attributes:
+      low: int64[B, N, 2], fixed-point, where they begin, in pixels of the image.
+      high: int64[B, N, 2], where they end.
+      there: bool[B, N], which of them are boxes.
+      visible: int64[B, N], the share of each that must be left for it to stay, `SHARE_BITS` fraction bits.
+      least: int64[B, N], fixed-point, the side that must be left of it, in pixels of the output.
+    """
+
+    low: tf.Tensor
+    high: tf.Tensor
+    there: tf.Tensor
+    visible: tf.Tensor
+    least: tf.Tensor
+
+
+SHARE_BITS = 20  # fraction bits of shares of boxes
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -35,6 +57,7 @@ class Transform:
 
     num_words: ClassVar[int] = 0
     rule: ClassVar[str] = "the image must have at least one pixel"
+    needs_boxes: ClassVar[bool] = False
 
     name: str | None = dataclasses.field(default=None, kw_only=True)
     seed: int | None = dataclasses.field(default=None, kw_only=True)
@@ -70,6 +93,10 @@ class Transform:
     def draw(self, key: tf.Tensor, words: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
         """`sample`, for transforms that hand on the key itself, int64[B, 2]."""
         return self.sample(words, size)
+
+    def sample_for(self, words: tf.Tensor, size: tf.Tensor, boxes: Rectangles) -> dict[str, tf.Tensor]:
+        """`sample`, for transforms that need boxes: those of the image as it comes."""
+        raise NotImplementedError
 
     def fits(self, params: Params, size: tf.Tensor) -> tf.Tensor | bool:
         """Whether `sample` can draw these params for images of this size, bool[B] or True."""

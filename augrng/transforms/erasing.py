@@ -14,7 +14,7 @@ from augrng.random import draws
 from augrng.random.bits import bits
 from augrng.transforms.base import Transform, check_integer, check_number, check_probability, check_range
 from augrng.transforms.parts import Params, Pixels, check_levels
-from augrng.transforms.resize import check_limits, proposals
+from augrng.transforms.windows.base import check_limits, proposals
 
 _KEY = ("noise_0", "noise_1")
 

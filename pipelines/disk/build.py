@@ -1,6 +1,6 @@
 """Materialised datasets: a source, plain or augmented, written as TFRecord shards that TFDS reads back.
 
-    OUT/digits-train.tfrecord-00000-of-00004   tf.train.Example: image (see `forms`), id, epoch, perhaps label
+    OUT/digits-train.tfrecord-00000-of-00004   tf.train.Example: image (see `forms`), id, epoch, all else
     OUT/dataset_info.json, features.json       for tfds.builder_from_directory(OUT)
     OUT/record_offsets.npz                     where the records of each shard begin, for random access
     OUT/manifest.json                          from what and with what it was made, counts, fingerprints
@@ -24,7 +24,9 @@ import numpy as np
 import tensorflow as tf
 
 import augrng as ar
-from pipelines.disk.forms import check_form, check_kind, jpeg, reduced
+from augrng.targets.base import names_in
+from pipelines.disk import features
+from pipelines.disk.forms import check_form, check_kind, jpeg, recipe_of, smaller
 from pipelines.images.decode import decode
 from pipelines.images.formats import raw_bytes
 from pipelines.sources.source import Record
@@ -43,12 +45,13 @@ class BuildError(Exception):
 
 
 class Example(NamedTuple):
-    """An example's variants, uint8 or uint16[k, H, W, C], and what is stored; or why there are none."""
+    """An example's variants, uint8 or uint16[k, H, W, C], what is stored, all else; or why there are none."""
 
     id: int
     label: int = 0
     pixels: np.ndarray = np.zeros([0])
     stored: tuple[bytes, ...] = ()
+    others: tuple[Record, ...] = ()
     failure: str = ""
 
     def fingerprint(self) -> ar.Fingerprint:
@@ -56,6 +59,12 @@ class Example(NamedTuple):
             return ar.Fingerprint()
         epochs = np.arange(len(self.pixels))
         return ar.fingerprint(self.pixels, np.full_like(epochs, self.id), epochs)
+
+    def whole(self) -> ar.Fingerprint:
+        """The fingerprint with all that the variants have beside their pixels."""
+        each = zip(self.pixels, self.others, strict=False)
+        parts = (features.fingerprint(*one, self.id, epoch) for epoch, one in enumerate(each))
+        return sum(parts, ar.Fingerprint())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,10 +80,11 @@ class Plan:
       channels: of decoded images, 1 for grey, 3 for RGB, 4 for RGB and alpha; None takes TFDS's word for it,
         else 3.
       label: the integer feature to keep as "label"; None is the feature "label", if there is one (of
-        tfrecord: sources none). Other features are left out.
+        tfrecord: sources none).
       data_dir: where tfds: looks; digits and photos are prepared there, None is "out/data".
       shorter_side: makes larger images smaller until their shorter side has so many pixels, and writes JPEGs
-        (raw pixels, if these are asked for); not with a recipe. None changes no size, and writes PNGs.
+        (raw pixels, if these are asked for). Targets are moved with them: those with plain names, or those
+        of a recipe that is `Resize(shorter_side, antialias="exact")`. None changes no size, and writes PNGs.
       quality: of these JPEGs, 1 to 100; None is 92.
       pixels: whether raw pixels are written; see `forms`.
     """
@@ -104,11 +114,13 @@ class Job:
     def __init__(self, plan: Plan) -> None:
         if plan.on_error not in ("raise", "skip"):
             raise ValueError(f'on_error: must be "raise" or "skip", got {plan.on_error!r}')
-        if plan.variants < 1 or (plan.recipe is None and plan.variants > 1):
+        drawn = plan.recipe is not None and plan.shorter_side is None
+        if plan.variants < 1 or (plan.variants > 1 and not drawn):
             rule = "at least 1" if plan.variants < 1 else "1 without a recipe, as all would be equal"
             raise ValueError(f"variants: must be {rule}, got {plan.variants}")
-        check_form(plan.shorter_side, plan.quality, plan.pixels, plan.recipe)
-        self.aug = None if plan.recipe is None else ar.from_json(plan.recipe)
+        check_form(plan.shorter_side, plan.quality, plan.pixels)
+        aug = None if plan.recipe is None else ar.from_json(plan.recipe)
+        self.aug = recipe_of(plan.shorter_side, aug) if plan.shorter_side else aug
         try:
             self.source, self.stem, channels = open_source(plan.source, plan.data_dir, plan.label)
             self.ids = self.source.ids()
@@ -121,11 +133,14 @@ class Job:
         if not 1 <= count <= min(size, 99_999):
             raise ValueError(f"shards: must be at least 1 and at most the {size} examples, got {count}")
         self.plan = dataclasses.replace(plan, shards=count, channels=plan.channels or channels)
-        _, _, label, pixels, _ = self._dataset(0, stored=False).element_spec
+        _, _, label, pixels, _, _ = self._dataset(0, stored=False).element_spec
         self.labelled, self.shape, self.dtype = label.shape.rank == 0, pixels.shape[1:], pixels.dtype
-        check_kind(plan.shorter_side, plan.pixels, self.dtype, self.shape[-1])
-        kept = {"image", "id", "epoch", "path", "tfds_id", plan.label or "label"}
-        self.left_out = sorted(set(self.source.dataset().element_spec) - kept)  # features
+        loaded = self.source.dataset()
+        self.left_out = features.left_out(loaded.element_spec)
+        self.others = loaded.map(lambda record: (record["id"], self._others(record))).element_spec[1]
+        if self.aug is not None and plan.shorter_side:
+            features.check_said(self.aug, self.others, plan.shorter_side)
+        self.features = features.of(self.others)
         self.files = [f"{self.stem}-{shard:05d}-of-{count:05d}" for shard in range(count)]
         self.bounds = [size * shard // count for shard in range(count + 1)]
 
@@ -139,6 +154,7 @@ class Job:
             "stream_version": ar.STREAM_VERSION,
             "versions": versions(),
             "examples": len(self.ids),
+            **({"features": names_in(self.others)} if self.others else {}),
             "ids": hashlib.sha256(self.ids.astype("<i8").tobytes()).hexdigest(),
         }
 
@@ -151,7 +167,7 @@ class Job:
         made = iter(self._dataset(start, stored).prefetch(tf.data.AUTOTUNE))
         for index, id_ in enumerate(self.ids[start:].tolist(), start):
             try:
-                number, found, label, pixels, files = (tensor.numpy() for tensor in next(made))
+                number, found, label, pixels, files, others = (tensor.numpy() for tensor in next(made))
             except _UNREADABLE as error:  # the iterator goes on with the next example
                 yield Example(id_, failure=cause(error))
                 continue
@@ -160,7 +176,8 @@ class Job:
             if (number, found) != (index, id_):
                 raise BuildError(f"{self.source.name}: changed while read, id {found} stands where {id_} was")
             files = map(raw_bytes, pixels) if self.plan.pixels and stored else files
-            yield Example(id_, int(label.sum()), pixels, tuple(files))
+            kept = tuple(features.unpacked(parts, self.others) for parts in others) if self.others else ()
+            yield Example(id_, int(label.sum()), pixels, tuple(files), kept)
 
     def _dataset(self, start: int, stored: bool) -> tf.data.Dataset:
         numbered = self.source.numbered(start)
@@ -169,28 +186,51 @@ class Job:
 
     def _make(self, stored: bool, number: tf.Tensor, record: Record) -> tuple[tf.Tensor, ...]:
         record = self.source.load(record)
-        image, id_, label = record["image"], record["id"], record.get(self.plan.label or "label")
+        id_, label = record["id"], record.get(self.plan.label or "label")
         if label is None and self.plan.label:
             raise ValueError(f"label: must be one of the features {sorted(record)}, got {self.plan.label!r}")
         if label is not None and not (label.dtype.is_integer and label.shape.rank == 0):
             got = f"{label.dtype.name}{label.shape}"
             raise TypeError(f"label: must be an integer for each example, got {got}; name another feature")
         label = tf.zeros([0], tf.int64) if label is None else tf.cast(label, tf.int64)
-        read = functools.partial(decode, channels=self.plan.channels or 3, dtype=self.source.dtype or "uint8")
-        contents = image if image.dtype == tf.string else None
-        image = image if contents is None else read(contents)
-        if self.plan.shorter_side and not self.plan.pixels and image.dtype == tf.uint8:
-            file = jpeg(contents, image, self.plan.shorter_side, self.plan.quality)
-            return number, id_, label, decode(file, channels=image.shape[-1])[None], file[None]
-        if self.plan.shorter_side:
-            image = reduced(image, self.plan.shorter_side)
-        pixels, aug = image[None], self.aug
-        if aug is not None:
-            spec = tf.TensorSpec([*(aug.output_size or (None, None)), image.shape[-1]], image.dtype)
-            epochs = tf.range(self.plan.variants, dtype=tf.int64)
-            pixels = tf.map_fn(lambda epoch: aug(image, id_, epoch), epochs, fn_output_signature=spec)
-        as_png = stored and not self.plan.pixels
-        return number, id_, label, pixels, tf.io.encode_png(pixels) if as_png else tf.zeros([0], tf.string)
+        example, files = self._decoded(record), tf.zeros([0], tf.string)
+        if self.aug is None or self.plan.shorter_side:
+            pixels, others = (part[None] for part in self._made(example, tf.constant(0, tf.int64)))
+        else:
+            image, epochs = example["image"], tf.range(self.plan.variants, dtype=tf.int64)
+            size = [*(self.aug.output_size or (None, None)), image.shape[-1]]
+            spec = (tf.TensorSpec(size, image.dtype), tf.TensorSpec([None], tf.string))
+            make = functools.partial(self._made, example)
+            pixels, others = tf.map_fn(make, epochs, fn_output_signature=spec)
+        if self.plan.shorter_side and not self.plan.pixels:
+            files = jpeg(record["image"], example["image"], pixels[0], self.plan.quality)[None]
+            pixels = decode(files[0], channels=pixels.shape[-1])[None]
+        elif stored and not self.plan.pixels:
+            files = tf.io.encode_png(pixels)
+        return number, id_, label, pixels, files, others
+
+    def _decoded(self, record: Record) -> Record:
+        """A loaded record with its image, and with a recipe its masks, as pixels."""
+        image = record["image"]
+        if image.dtype == tf.string:
+            image = decode(image, channels=self.plan.channels or 3, dtype=self.source.dtype or "uint8")
+        check_kind(self.plan.shorter_side, self.plan.pixels, image.dtype, image.shape[-1])
+        return features.decoded(self.aug, {**record, "image": image})
+
+    def _made(self, example: Record, epoch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The pixels of a decoded record in an epoch, and what else is kept of it, packed."""
+        moved = self._moved(example, epoch)
+        return moved["image"], features.packed(features.others(moved, self.plan.label))
+
+    def _moved(self, example: Record, epoch: tf.Tensor | int) -> Record:
+        if self.aug is None:
+            return example
+        side = self.plan.shorter_side
+        return smaller(self.aug, example, side) if side else self.aug(example, example["id"], epoch)
+
+    def _others(self, record: Record) -> Record:
+        """What is kept of a loaded record beside image, id and label."""
+        return features.others(self._moved(self._decoded(record), 0), self.plan.label)
 
 
 def read_manifest(path: Path) -> Json:

@@ -6,10 +6,12 @@ JPEG    shorter side at most so long, Pillow's antialiased filter within 1 grey 
 raw     rows of uint8 behind their size (`pipelines.images.formats.raw_bytes`); perhaps made smaller, too
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 import augrng as ar
@@ -17,11 +19,24 @@ from augrng.geometry import affine
 from augrng.geometry.warp import whole_borders
 from augrng.render import Renderer
 from pipelines.images.header import JPEG, PNG, probe
+from pipelines.sources.source import Record
 
 QUALITY = 92  # of JPEGs, if nothing is said
 
 
-def check_form(shorter_side: int | None, quality: int | None, pixels: bool, recipe: str | None) -> None:
+@dataclasses.dataclass(frozen=True, repr=False)
+class Smaller(ar.Resize):
+    """`Resize` to a shorter side, of larger images only: others stay as they are."""
+
+    antialias: bool | str = "exact"
+
+    def size_after(self, height: Any, width: Any) -> tuple[Any, Any]:
+        numbers = tf if tf.is_tensor(height) else np
+        least = numbers.maximum(numbers.minimum(height, width), self.height)
+        return height * self.height // least, width * self.height // least
+
+
+def check_form(shorter_side: int | None, quality: int | None, pixels: bool) -> None:
     """Refuses what does not go together.
 
     Raises:
@@ -29,15 +44,27 @@ def check_form(shorter_side: int | None, quality: int | None, pixels: bool, reci
     """
     if shorter_side is not None and shorter_side < 1:
         raise ValueError(f"shorter_side: must be at least 1 pixel, got {shorter_side}")
-    if shorter_side is not None and recipe is not None:
-        raise ValueError(
-            f"shorter_side: must be left out with a recipe, got {shorter_side}; the recipe says of what size "
-            'its images are: put Resize(..., antialias="exact") into it'
-        )
     if quality is not None and (shorter_side is None or pixels):
         raise ValueError(f"quality: is of JPEGs, which shorter_side without pixels makes, got {quality}")
     if quality is not None and not 1 <= quality <= 100:
         raise ValueError(f"quality: must lie in 1 to 100, got {quality}")
+
+
+def recipe_of(shorter_side: int, recipe: ar.Compose | None) -> ar.Compose:
+    """What makes images smaller, and moves with them the targets that a recipe of that resize says.
+
+    Raises:
+      ValueError: if the recipe does anything else.
+    """
+    given = [] if recipe is None else list(recipe.transforms.values())
+    plain = [dataclasses.replace(part, name=None, seed=None) for part in given]
+    asked = ar.Resize(shorter_side, antialias="exact")
+    if recipe is not None and plain != [asked]:
+        raise ValueError(
+            f"shorter_side: must be left out with a recipe, got {shorter_side}; the recipe says of what size "
+            f"its images are. Only {asked!r} may stand in one beside it, to say what the targets are"
+        )
+    return ar.Compose([Smaller(shorter_side)], seed=0, targets=None if recipe is None else recipe.targets)
 
 
 def check_kind(shorter_side: int | None, pixels: bool, dtype: tf.DType, channels: int) -> None:
@@ -58,6 +85,22 @@ def check_kind(shorter_side: int | None, pixels: bool, dtype: tf.DType, channels
         )
 
 
+def smaller(aug: ar.Compose, example: Record, shorter_side: int) -> Record:
+    """An example with its image `reduced`, its targets moved by `recipe_of`, and all else as it was.
+
+    Args:
+      aug: what `recipe_of` gave.
+      example: with "image", uint8[H, W, C], and "id"; its masks are pixels.
+      shorter_side: in pixels.
+    """
+    image, ids, targets = example["image"], example["id"][None], aug.program.targets_of(example)
+    if targets:
+        size = tf.shape(image, tf.int64)[None, :2]
+        work = aug.program.plan(ids, 0, size)
+        example = aug.program.move(example, targets, work, size, ids, single=True)
+    return {**example, "image": reduced(image, shorter_side)}
+
+
 def reduced(image: tf.Tensor, shorter_side: int) -> tf.Tensor:
     """An image uint8[H, W, C] whose shorter side has at most so many pixels; never enlarged.
 
@@ -70,7 +113,7 @@ def reduced(image: tf.Tensor, shorter_side: int) -> tf.Tensor:
 @functools.cache
 def _reducer(shorter_side: int, channels: int) -> Callable[[tf.Tensor], tf.Tensor]:
     """`reduced`, traced once."""
-    resize, longest = _resize(shorter_side), 2 * shorter_side
+    resize, longest = Smaller(shorter_side), 2 * shorter_side
     canvas, aug = _Canvas(shorter_side), ar.Compose([resize], seed=0)
 
     def lying(image: tf.Tensor) -> tf.Tensor:
@@ -101,44 +144,39 @@ def _reducer(shorter_side: int, channels: int) -> Callable[[tf.Tensor], tf.Tenso
     return tf.function(made, [tf.TensorSpec([None, None, channels], tf.uint8)], autograph=False)
 
 
-def _resize(shorter_side: int) -> ar.Resize:
-    return ar.Resize(shorter_side, antialias="exact")
-
-
 class _Canvas(Renderer):
     """Reads through maps to a canvas twice as wide as high, of which an image may fill but a part."""
 
     def __init__(self, shorter_side: int) -> None:
-        super().__init__([_resize(shorter_side)])
+        super().__init__([Smaller(shorter_side)])
         self._size = shorter_side, 2 * shorter_side
 
     def size_after(self, height: Any, width: Any) -> tuple[Any, Any]:
         return self._size
 
 
-def jpeg(contents: tf.Tensor | None, image: tf.Tensor, shorter_side: int, quality: int | None) -> tf.Tensor:
-    """The bytes of an image made smaller; its own, where it is a JPEG or PNG and small enough.
+def jpeg(contents: tf.Tensor, image: tf.Tensor, made: tf.Tensor, quality: int | None) -> tf.Tensor:
+    """The bytes of an image that was made smaller; its own, where it is a JPEG or PNG and small enough.
 
     What is small enough and neither of the two becomes a PNG, so that nothing is lost.
 
     Args:
-      contents: its bytes, or None if it comes as pixels.
+      contents: its bytes, a scalar string, or its pixels if it comes as these.
       image: its pixels, uint8[H, W, 1 or 3], upright.
-      shorter_side: in pixels.
+      made: those of `reduced`.
       quality: 1 to 100, or None for `QUALITY`.
     """
     kind = "grayscale" if image.shape[-1] == 1 else "rgb"
 
-    def smaller() -> tf.Tensor:
-        return tf.io.encode_jpeg(
-            reduced(image, shorter_side), kind, quality=quality or QUALITY, optimize_size=True
-        )
+    def encoded() -> tf.Tensor:
+        return tf.io.encode_jpeg(made, kind, quality=quality or QUALITY, optimize_size=True)
 
     def as_it_is() -> tf.Tensor:
-        if contents is None:
+        if contents.dtype != tf.string:
             return tf.io.encode_png(image)
         format_ = probe(contents).format
         kept = tf.equal(format_, JPEG) | tf.equal(format_, PNG)
         return tf.cond(kept, lambda: contents, lambda: tf.io.encode_png(image))
 
-    return tf.cond(tf.reduce_min(tf.shape(image)[:2]) > shorter_side, smaller, as_it_is)
+    is_smaller = tf.reduce_any(tf.shape(made) != tf.shape(image))
+    return tf.cond(is_smaller, encoded, as_it_is)

@@ -15,6 +15,7 @@ import tensorflow_datasets as tfds
 
 import augrng as ar
 from pipelines.disk.build import BuildError, Example, Job, Json, cause, read_manifest
+from pipelines.disk.features import as_example, described
 from pipelines.sources.offsets import BESIDE, index_beside
 from pipelines.sources.tfds import raw_feature
 
@@ -144,6 +145,7 @@ def write_metadata(job: Job, out: Path, entries: list[Json]) -> None:
     """Writes what `tfds.builder_from_directory` needs."""
     shape, dtype = tuple(job.shape), job.dtype.as_numpy_dtype
     features: Json = {name: tfds.features.Scalar(np.int64) for name in ("id", "epoch")}
+    features |= described(job.others)
     form = "jpeg" if job.plan.shorter_side else "png"
     features["image"] = tfds.features.Image(shape=shape, dtype=dtype, encoding_format=form)
     if job.plan.pixels:
@@ -184,25 +186,27 @@ def write_shard(job: Job, path: Path, examples: Iterable[Example], done: Callabl
     Raises:
       BuildError: if an example cannot be made and `on_error` is "raise", or the file cannot be written.
     """
-    total, size, skipped = ar.Fingerprint(), 0, []
+    total, all_of_it, size, skipped = ar.Fingerprint(), ar.Fingerprint(), 0, []
     with whole(path) as part, tf.io.TFRecordWriter(str(part)) as writer:
         for example in examples:
             if example.failure and job.plan.on_error == "raise":
                 raise BuildError(f"the example with id {example.id} cannot be made: {example.failure}")
             if example.failure:
                 skipped.append([example.id, example.failure])
-            total += example.fingerprint()
+            total, all_of_it = total + example.fingerprint(), all_of_it + example.whole()
             for epoch, file in enumerate(example.stored):
                 numbers = {"id": example.id, "epoch": epoch}
                 numbers |= {"label": example.label} if job.labelled else {}
                 feature = {k: tf.train.Feature(int64_list={"value": [v]}) for k, v in numbers.items()}
                 feature["image"] = tf.train.Feature(bytes_list={"value": [file]})
+                feature |= as_example(example.others[epoch], job.features) if job.others else {}
                 record = tf.train.Example(features={"feature": feature})
                 size += 16 + record.ByteSize()  # 16 for the frame: length and checksums
                 writer.write(record.SerializeToString(deterministic=True))
             done(1)
     entry = {"file": path.name, "records": total.count, "bytes": size}
-    return {**entry, "fingerprint": str(total), "skipped": skipped}
+    features = {"features": str(all_of_it)} if job.others else {}
+    return {**entry, "fingerprint": str(total), **features, "skipped": skipped}
 
 
 @contextlib.contextmanager

@@ -11,11 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 import augrng as ar
+from pipelines.disk import features
 from pipelines.disk.build import Example, Job, Json, Plan, cause
 from pipelines.images.decode import decode
 
 SHOWN = 10  # examples that differ
-Record = tuple[int, int, np.ndarray]  # id, epoch, pixels
+Record = tuple[int, int, np.ndarray, dict[str, Any]]  # id, epoch, pixels, what else there is
 
 
 @dataclasses.dataclass
@@ -84,10 +85,10 @@ def compare_shard(
     stored = Stored(read_shard(job, path) if path.exists() else iter(()))
     if not path.exists():
         verdict.missing.append(entry["file"])
-    made = ar.Fingerprint()
+    made, whole = ar.Fingerprint(), ar.Fingerprint()
     skipped = {id_ for id_, _ in entry["skipped"]}
     for example in examples:
-        made += example.fingerprint()
+        made, whole = made + example.fingerprint(), whole + example.whole()
         expected = 0 if example.id in skipped else job.plan.variants
         records = stored.take(expected)
         if example.failure and expected:
@@ -95,32 +96,40 @@ def compare_shard(
         elif not example.failure and not expected:
             verdict.differ(f"id {example.id}: was skipped, and can be made here")
         else:
-            for epoch, (record, pixels) in enumerate(zip(records, example.pixels, strict=False)):
-                compare(record, (example.id, epoch, pixels), verdict)
+            others = example.others or ({},) * len(example.pixels)
+            for epoch, (record, *one) in enumerate(zip(records, example.pixels, others, strict=False)):
+                compare(record, (example.id, epoch, *one), verdict)
         done(1)
     verdict.fingerprint += made
     if str(made) != entry["fingerprint"]:
         verdict.different.append(f"{entry['file']}: {made} here, {entry['fingerprint']} in the manifest")
+    elif job.others and str(whole) != entry.get("features"):
+        there = entry.get("features")
+        verdict.different.append(f"{entry['file']}: with features {whole} here, {there} in the manifest")
     if path.exists():
         stored.take(None)
         if stored.failure or str(stored.fingerprint) != entry["fingerprint"]:
             verdict.damaged.append(f"{entry['file']}: {stored.failure or f'holds {stored.fingerprint}'}")
+        elif job.others and str(stored.whole) != entry.get("features"):
+            verdict.damaged.append(f"{entry['file']}: with features it holds {stored.whole}")
 
 
 class Stored:
     """The records of a stored shard, their fingerprint so far, and why no more can be read."""
 
     def __init__(self, records: Iterator[Record]) -> None:
-        self.records, self.fingerprint, self.failure = records, ar.Fingerprint(), ""
+        self.records, self.failure = records, ""
+        self.fingerprint, self.whole = ar.Fingerprint(), ar.Fingerprint()  # of pixels; with all else
 
     def take(self, count: int | None) -> list[Record]:
         """The next `count` records, fewer at the end; all that are left, but only digested, for None."""
         taken: list[Record] = []
         try:
-            for id_, epoch, pixels in itertools.islice(self.records, count):
+            for id_, epoch, pixels, others in itertools.islice(self.records, count):
                 self.fingerprint += ar.fingerprint(pixels, id_, epoch)
+                self.whole += features.fingerprint(pixels, others, id_, epoch)
                 if count is not None:
-                    taken.append((id_, epoch, pixels))
+                    taken.append((id_, epoch, pixels, others))
         except tf.errors.OpError as error:
             self.failure = f"cannot be read: {cause(error)}"
         return taken
@@ -136,6 +145,8 @@ def compare(stored: Record, made: Record, verdict: Verdict) -> None:
         unequal = np.any(stored[2] != made[2], axis=-1)
         if unequal.any():
             verdict.differ(f"{what}: {unequal.sum()} of {unequal.size} pixels differ")
+        elif names := features.differing(stored[3], made[3]):
+            verdict.differ(f"{what}: {', '.join(names)} differ")
 
 
 def compare_ids(job: Job, manifest: Json, folder: Path, verdict: Verdict) -> None:
@@ -158,18 +169,16 @@ def compare_ids(job: Job, manifest: Json, folder: Path, verdict: Verdict) -> Non
         verdict.differ(f"id {id_}: the source here has it not")
 
 
-def read_shard(job: Job, path: Path) -> Iterator[tuple[int, int, np.ndarray]]:
-    """(id, epoch, pixels) of each record of a shard; tf.errors.OpError for a damaged one."""
+def read_shard(job: Job, path: Path) -> Iterator[Record]:
+    """The records of a shard; tf.errors.OpError for a damaged one."""
     scalar = tf.io.FixedLenFeature([], tf.int64)
-    features = {"id": scalar, "epoch": scalar, "image": tf.io.FixedLenFeature([], tf.string)}
+    own = {"id": scalar, "epoch": scalar, "image": tf.io.FixedLenFeature([], tf.string)}
 
-    def parse(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        found = tf.io.parse_single_example(record, features)
-        return (
-            found["id"],
-            found["epoch"],
-            decode(found["image"], channels=job.shape[-1], dtype=job.dtype.name),
-        )
+    def parse(record: tf.Tensor) -> tuple[Any, ...]:
+        found = tf.io.parse_single_example(record, own)
+        pixels = decode(found["image"], channels=job.shape[-1], dtype=job.dtype.name)
+        others = job.features.deserialize_example(record) if job.others else {}
+        return found["id"], found["epoch"], pixels, others
 
-    for id_, epoch, pixels in tf.data.TFRecordDataset(str(path)).map(parse, num_parallel_calls=2):
-        yield int(id_), int(epoch), pixels.numpy()
+    for id_, epoch, pixels, others in tf.data.TFRecordDataset(str(path)).map(parse, num_parallel_calls=2):
+        yield int(id_), int(epoch), pixels.numpy(), others

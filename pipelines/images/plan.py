@@ -5,7 +5,8 @@
 Integers for a batch of images at once; nothing is decoded.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -72,6 +73,7 @@ def plan(
     facts: tf.Tensor,
     ids: tf.Tensor,
     epochs: tf.Tensor,
+    seen: Mapping[str, Any],
 ) -> Plan:
     """Plans for N images.
 
@@ -82,6 +84,7 @@ def plan(
       facts: int32[N, 4] of `Reader.facts`.
       ids: int64[N].
       epochs: int64[N].
+      seen: what draws depend on; see `Program.seen`.
     """
     known = header(head, facts[:, :3])
     stored = tf.cast(tf.stack([known.height, known.width], -1), tf.int64)
@@ -93,7 +96,7 @@ def plan(
     refusal = tf.where(allowed, _OWN_RULES + program.first_broken(size), 1)
     refusal = tf.where(tf.equal(known.format, UNKNOWN), tf.zeros_like(refusal), refusal)
 
-    maps, rest = program.plan(ids, epochs, size)
+    maps, rest = program.plan(ids, epochs, size, seen)
     reduced = program.antialias is True and program.first_size is not None
     levels = reduce.levels(maps, size) if reduced else tf.zeros_like(size)
     whole, maps, borders = maps, reduce.scale(maps, levels), reduce.borders(size, levels)

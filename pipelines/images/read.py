@@ -16,8 +16,8 @@ The arithmetic between header and decoding is one program, which costs the same 
 """
 
 import functools
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -30,6 +30,8 @@ from pipelines.images.header import first_bytes, is_jpeg, more_facts
 from pipelines.images.markers import fit_for_parts
 from pipelines.images.plan import Plan, plan, rules
 from pipelines.images.rows import each
+
+Seen = Mapping[str, Any]
 
 _LEAST = 8  # images that a program plans, so that few programs serve all small batches
 
@@ -80,7 +82,7 @@ class Reader:
         Raises:
           InvalidArgumentError: if the image cannot be decoded or is refused by a transform.
         """
-        plans = self.plans_of_one(contents, id_, epoch, most)
+        plans = self._plan_one(contents, id_, epoch, most)
         return each(self.pixels, contents[None], plans)[0]
 
     def facts(self, contents: tf.Tensor) -> tf.Tensor:
@@ -89,19 +91,31 @@ class Reader:
         return _facts(self.partial)(contents)
 
     def plan(
-        self, contents: tf.Tensor, facts: tf.Tensor, ids: tf.Tensor, epochs: tf.Tensor, *, most: int
+        self,
+        contents: tf.Tensor,
+        facts: tf.Tensor,
+        ids: tf.Tensor,
+        epochs: tf.Tensor,
+        *,
+        most: int,
+        seen: Seen | None = None,
     ) -> Plan:
-        """Plans for string[N], int32[N, 4], int64[N], int64[N], N <= `most`: one program for all N."""
-        return self._traced.plan(contents, facts, ids, epochs, max(most, _LEAST))
+        """Plans for string[N], int32[N, 4], int64[N], int64[N], N <= `most`: one program for all N.
 
-    def plan_one(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor, *, most: int = 1) -> Plan:
-        """The plan of one image, without the dimension N."""
-        return tf.nest.map_structure(lambda part: part[0], self.plans_of_one(contents, id_, epoch, most))
+        `seen` is what draws depend on of the records, [N, ...]; see `augrng.program.Program.seen`.
+        """
+        return self._traced.plan(contents, facts, ids, epochs, seen or {}, max(most, _LEAST))
 
-    def plans_of_one(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor, most: int) -> Plan:
-        """The plan of one image as that of a batch of one."""
+    def plan_of(self, record: Seen, *, most: int) -> Plan:
+        """The plan of the image of one record, as that of a batch of one."""
+        contents, seen = record["image"], self.aug.program.seen(record, single=True)
+        return self._plan_one(contents, record["id"], record["epoch"], most, seen)
+
+    def _plan_one(
+        self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor, most: int, seen: Seen | None = None
+    ) -> Plan:
         facts = self.facts(contents)
-        return self.plan(contents[None], facts[None], id_[None], epoch[None], most=most)
+        return self.plan(contents[None], facts[None], id_[None], epoch[None], most=most, seen=seen)
 
     @property
     def pixels(self) -> Callable[[tf.Tensor, Plan], tf.Tensor]:
@@ -132,14 +146,18 @@ def _traced(aug: ar.Compose, channels: int, dtype: str, max_pixels: int) -> _Tra
 
     program = compiled(functools.partial(plan, aug, max_pixels))
 
-    def plans(contents: tf.Tensor, facts: tf.Tensor, ids: tf.Tensor, epochs: tf.Tensor, most: int) -> Plan:
+    def plans(
+        contents: tf.Tensor, facts: tf.Tensor, ids: tf.Tensor, epochs: tf.Tensor, seen: Seen, most: int
+    ) -> Plan:
         count = tf.shape(ids)[0]
-        padded = []
-        for argument in [first_bytes(contents), facts, ids, epochs]:
+
+        def padded(argument: tf.Tensor) -> tf.Tensor:
             rest = [[0, 0]] * (argument.shape.rank - 1)
             whole = tf.pad(argument, [[0, most - count], *rest])
-            padded.append(tf.ensure_shape(whole, [most, *argument.shape[1:]]))
-        return tf.nest.map_structure(lambda part: part[:count], program(*padded))
+            return tf.ensure_shape(whole, [most, *argument.shape[1:]])
+
+        given = tf.nest.map_structure(padded, (first_bytes(contents), facts, ids, epochs, dict(seen)))
+        return tf.nest.map_structure(lambda part: part[:count], program(*given))
 
     return _Traced(plan=tf.function(plans, autograph=False), pixels=tf.function(pixels, autograph=False))
 

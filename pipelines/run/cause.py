@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+import augrng as ar
 from augrng.chain import Work
 from pipelines.images.read import Reader
 from pipelines.images.rows import each
@@ -15,6 +16,18 @@ from pipelines.run.moved import fault, targets_of
 from pipelines.sources.source import Record, Source
 
 _FORMATS = ("", "JPEG", "PNG", "GIF", "BMP", "WebP", "raw")  # by `header`'s codes
+
+
+def cause_of_pixels(aug: ar.Compose) -> Callable[[Record], tf.data.Dataset]:
+    """`cause_of` for records whose images are pixels: what keeps their targets from being moved."""
+
+    def cause(record: Record) -> tf.data.Dataset:
+        sizes = tf.shape(record["image"], tf.int64)[None, :2]
+        seen = aug.program.seen(record, single=True)
+        work = aug.program.plan(record["id"][None], record["epoch"], sizes, seen)
+        return tf.data.Dataset.from_tensors(fault(aug, record, work, sizes))
+
+    return cause
 
 
 def cause_of(source: Source, reader: Reader, rows: int) -> Callable[[Record], tf.data.Dataset]:
@@ -25,7 +38,7 @@ def cause_of(source: Source, reader: Reader, rows: int) -> Callable[[Record], tf
     """
 
     def of_plan(record: Record) -> tf.Tensor:
-        plan = reader.plan_one(record["image"], record["id"], record["epoch"], most=rows)
+        plan = tf.nest.map_structure(lambda part: part[0], reader.plan_of(record, most=rows))
         height, width = (tf.strings.as_string(side) for side in tf.unstack(plan.size))
         claim = tf.strings.join(["; its header says height ", height, ", width ", width])
         rules = [f"it is {reader.rules[0]}", *reader.rules[1:]]
@@ -37,7 +50,7 @@ def cause_of(source: Source, reader: Reader, rows: int) -> Callable[[Record], tf
 
     def of_targets(record: Record) -> tf.Tensor:
         """What keeps the targets of an image that can be read from being moved."""
-        plans = reader.plans_of_one(record["image"], record["id"], record["epoch"], rows)
+        plans = reader.plan_of(record, most=rows)
         with tf.control_dependencies([each(reader.pixels, record["image"][None], plans)]):
             return fault(reader.aug, record, Work(plans.whole, plans.rest), plans.size)
 

@@ -16,11 +16,12 @@ from pipelines.images.decode import MAX_PIXELS
 from pipelines.images.read import Reader
 from pipelines.images.rows import each
 from pipelines.run.arguments import check_sizes, checked, warn_of_nothing
-from pipelines.run.cause import cause_of
+from pipelines.run.cause import cause_of, cause_of_pixels
 from pipelines.run.device import OnDevice, as_rows, of_pixels, of_rows, padded_rows
 from pipelines.run.guard import OnError, guarded
 from pipelines.run.guard import Work as Task
-from pipelines.run.moved import moved, moved_one, moved_pixels
+from pipelines.run.mixed import check_mixing, mixed
+from pipelines.run.moved import augmented, moved, moved_one, of_one, targets_of, to_augment
 from pipelines.run.order import Order, ordered, substitutes
 from pipelines.sources.source import Record, Source, ragged_features
 
@@ -79,14 +80,15 @@ def make_dataset(
         what the source says (a TFDS feature), else 3. Images that come as pixels keep theirs.
       dtype: of encoded images: "uint8" or "uint16". None is what the source says, else "uint8".
       max_pixels: encoded images whose header claims more are refused before memory is taken.
-      on_error: for encoded images that cannot be read, decoded, or are refused by the recipe, and for records
-        of TFRecord files with random access that cannot be read. No other
+      on_error: for encoded images that cannot be read, decoded, or are refused by the recipe, for targets
+        that are refused, and for records of TFRecord files with random access that cannot be read. No other
         example moves in any case:
         "raise" stops, naming id, path and cause.
         "replace" puts another example in the place, with its own id: one of the source that is drawn from the
         seed, the epoch and the broken one's id alone, or of a stream one of the same global batch; up to 16
         are tried, then it stops.
         "skip" leaves the place empty: its batch has a row less, perhaps none. Not with `drop_remainder`.
+        A partner that is broken (see `MixUp`) is replaced likewise; with "skip" the example goes too.
       skipped: with "replace" and "skip": a file to which a line is added for each example that is broken,
         about in their order: id, path (or file and number in it, or `tfds_id`) and cause, with tabs between.
         Without it they go to standard error. `skipped_ids` reads it.
@@ -102,6 +104,7 @@ def make_dataset(
       further features, ragged where they vary in length; B = batch_size / hosts. The recipe's targets among
       them are moved with the image: boxes ragged too, unless they say `max_boxes`; of an encoded mask the
       grey pixels [B, height, width, 1].
+      A recipe that mixes examples adds "partners" int64[B, k], their ids, and makes soft labels.
       With `device` an iterable of the same; see `pipelines.run.device.OnDevice`.
 
     Raises:
@@ -130,41 +133,50 @@ def make_dataset(
     replaces = on_error == "replace"
     failures = OnError(on_error, skipped, functools.partial(substitutes, source, order) if replaces else None)
     warn_of_nothing(source.size, order.passes, batch_size, drop_remainder)
-    image = source.dataset().element_spec["image"]
-    check_sizes(source, aug, image)
+    check_mixing(source, aug, hosts, device)
+    image, plain = source.dataset().element_spec["image"], aug.unmixed
+    check_sizes(source, plain, image)
     encoded = image.dtype == tf.string
-    batches = ordered(source, order, pool=encoded and replaces)
-    if source.read is not None:
-        work = _reading(source)
-        batches = guarded(batches, work, failures, num_parallel_calls=num_parallel_calls)
-        failures = _read_too(failures, work.results)
-    on_device = None
+    guards = encoded or (on_error != "raise" and bool(targets_of(aug, source.dataset().element_spec)))
     if encoded and device and aug.program.first_size is None:
         raise ValueError(
             "device: needs a recipe that begins with what gives images one size (a crop, a resize), so that "
             "the host can send what is read; put it before the colours, or leave device= out"
         )
-    if encoded:
-        reader = Reader(
-            aug, partial=decode == "partial", channels=channels or source.channels or 3,
-            dtype=dtype or source.dtype or "uint8", max_pixels=max_pixels,
-        )  # fmt: skip
-        work = _decoding(source, reader) if device else _seeing(source, reader, order.rows)
-        batches = guarded(batches, work, failures, num_parallel_calls=num_parallel_calls)
-        if device:
-            batches, on_device = batches.map(functools.partial(padded_rows, aug)), of_rows(aug, output)
-    elif not device:
-        batches = batches.map(functools.partial(_augmented, aug), num_parallel_calls)
-    elif image.shape.is_fully_defined():
-        batches = batches.map(
-            lambda batch: moved_pixels(aug, batch, lambda: batch["image"]), num_parallel_calls
-        )
-        on_device = of_pixels(aug, output)
-    else:
+    if device and not encoded and not image.shape.is_fully_defined():
         raise ValueError(
             f"device: needs images of one size or encoded ones, got images of {image.shape}; resize them in "
             "the source, or leave device= out"
         )
+    reader = None
+    if encoded:
+        reader = Reader(
+            plain, partial=decode == "partial", channels=channels or source.channels or 3,
+            dtype=dtype or source.dtype or "uint8", max_pixels=max_pixels,
+        )  # fmt: skip
+
+    def made(batches: tf.data.Dataset, failures: OnError, rows: int) -> tf.data.Dataset:
+        """Batches of at most so many records, read and augmented; for a device, read as far as it needs."""
+        if source.read is not None:
+            work = _reading(source)
+            batches = guarded(batches, work, failures, num_parallel_calls=num_parallel_calls)
+            failures = _read_too(failures, work.results)
+        if reader is not None:
+            work = _decoding(source, reader) if device else _seeing(source, reader, rows)
+        else:
+            make = functools.partial(to_augment if device else augmented, plain)
+            if not guards:
+                return batches.map(make, num_parallel_calls)
+            work = Task(make, functools.partial(of_one, make), cause_of_pixels(plain))
+        return guarded(batches, work, failures, num_parallel_calls=num_parallel_calls)
+
+    batches = made(ordered(source, order, pool=guards and replaces), failures, order.rows)
+    batches = mixed(batches, source, aug, order, failures, made, num_parallel_calls=num_parallel_calls)
+    on_device = None
+    if device and encoded:
+        batches, on_device = batches.map(functools.partial(padded_rows, aug)), of_rows(aug, output)
+    elif device:
+        on_device = of_pixels(aug, output)
     if not device and output != _SAME:
         batches = batches.map(lambda batch: {**batch, "image": output(batch["image"])}, num_parallel_calls)
     if drop_remainder:
@@ -189,22 +201,6 @@ def _options() -> tf.data.Options:
     # The rewriting takes half a second for each iterator, and what is built here leaves it nothing to do.
     options.experimental_optimization.apply_default_optimizations = False
     return options
-
-
-def _augmented(aug: ar.Compose, batch: Record) -> Record:
-    """A batch of pixels, augmented: of one size by one program, of several one by one."""
-    image, ids, epochs = batch["image"], batch["id"], batch["epoch"]
-
-    def one(image: tf.RaggedTensor | tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
-        return aug(image.to_tensor() if isinstance(image, tf.RaggedTensor) else image, id_, epoch)
-
-    def read() -> tf.Tensor:
-        known = tf.identity(ids)  # comes after what `moved_pixels` wants first
-        if not isinstance(image, tf.RaggedTensor) and not aug.program.chooses:
-            return aug(image, known, epochs)
-        return each(one, image, known, epochs)
-
-    return moved_pixels(aug, batch, read)
 
 
 def _of_size(rows: int, batch: Record) -> Record:
@@ -252,7 +248,8 @@ def _seeing(source: Source, reader: Reader, rows: int) -> Task:
         added, facts = each(prepare, batch)
         batch = {**batch, **added}
         contents = batch["image"]
-        plans = reader.plan(contents, facts, batch["id"], batch["epoch"], most=rows)
+        seen = reader.aug.program.seen(batch, single=False)
+        plans = reader.plan(contents, facts, batch["id"], batch["epoch"], most=rows, seen=seen)
         work = Work(plans.whole, plans.rest)
         read = lambda: each(reader.pixels, tf.identity(contents), plans)  # noqa: E731
         return moved(reader.aug, batch, work, plans.size, read)
@@ -260,7 +257,7 @@ def _seeing(source: Source, reader: Reader, rows: int) -> Task:
     def alone(record: Record) -> Record:
         record = {**record, **load(record)}
         contents = record["image"]
-        plans = reader.plans_of_one(contents, record["id"], record["epoch"], rows)
+        plans = reader.plan_of(record, most=rows)
         work = Work(plans.whole, plans.rest)
         read = lambda: each(reader.pixels, tf.identity(contents)[None], plans)[0]  # noqa: E731
         return moved_one(reader.aug, record, work, plans.size, read)
@@ -274,7 +271,7 @@ def _decoding(source: Source, reader: Reader) -> Task:
     def alone(record: Record) -> Record:
         record = source.load(record)
         contents = record["image"]
-        plans = reader.plans_of_one(contents, record["id"], record["epoch"], 1)
+        plans = reader.plan_of(record, most=1)
         plan = tf.nest.map_structure(lambda part: part[0], plans)
         decoded = lambda: reader.decoded(tf.identity(contents), plan)  # noqa: E731
         record = moved_one(reader.aug, record, Work(plans.whole, plans.rest), plans.size, decoded)

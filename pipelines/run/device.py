@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 import augrng as ar
+from augrng.chain import Work
 from augrng.output import Output
 from augrng.render import columns_of, power_above
 from augrng.transforms import Params
@@ -57,9 +58,10 @@ class OnDevice:
             yield ahead
 
     @property
-    def features(self) -> list[str]:
-        """The names in a batch."""
-        return [name for name in self._batches.element_spec if name not in _ONLY_MOVED]
+    def features(self) -> dict[str, Any]:
+        """What a batch has, by name; what describes "image" is that of what goes over."""
+        spec = self._batches.element_spec
+        return {name: part for name, part in spec.items() if name not in _ONLY_MOVED}
 
     def __len__(self) -> int:
         """How many batches there are; TypeError if that is not known or has no end."""
@@ -75,6 +77,11 @@ def of_pixels(aug: ar.Compose, output: Output) -> tuple[Callable[[Record], tf.Te
     def augment(batch: Record) -> tf.Tensor:
         return output(aug(batch["image"], batch["id"], batch["epoch"]))
 
+    def render(batch: Record) -> tf.Tensor:
+        return output(aug.program.rendered(batch["image"], batch["id"], Work(batch["map"], batch["rest"])))
+
+    if aug.program.needs_boxes:  # which are moved by then
+        return render, ("image", "id", "map", "rest")
     return augment, ("image", "id", "epoch")
 
 

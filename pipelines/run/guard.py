@@ -94,9 +94,13 @@ def guarded(
         # Comes to the second only if the first gives nothing.
         return _whole(records, work).ignore_errors().concatenate(one_by_one).take(1)
 
-    automatic = num_parallel_calls == tf.data.AUTOTUNE
-    at_once = _AT_ONCE if automatic else num_parallel_calls
-    return batches.interleave(of_batch, at_once, num_parallel_calls=at_once, deterministic=True)
+    at = at_once(num_parallel_calls)
+    return batches.interleave(of_batch, at, num_parallel_calls=at, deterministic=True)
+
+
+def at_once(num_parallel_calls: int) -> int:
+    """How many batches are worked on at once."""
+    return _AT_ONCE if num_parallel_calls == tf.data.AUTOTUNE else num_parallel_calls
 
 
 def _whole(records: Any, work: Work) -> tf.data.Dataset:

@@ -17,6 +17,7 @@ from keras.src.trainers.data_adapters.data_adapter import DataAdapter
 from keras.src.trainers.data_adapters.tf_dataset_adapter import TFDatasetAdapter, make_class_weight_map_fn
 
 import augrng as ar
+from augrng.targets.base import found, has, names_in
 from pipelines.run.arguments import integer
 from pipelines.run.dataset import make_dataset
 from pipelines.run.device import OnDevice
@@ -44,12 +45,16 @@ def for_keras(
     the batches of an epoch, the last of them short (or dropped). A further `fit` goes on with the next
     epoch, or where its `initial_epoch` says. Evaluation and prediction always see the same epoch.
 
+    Features have names, or paths such as "objects/bbox". With a recipe's targets `label="mask"` gives (image,
+    mask), and {"boxes": "objects/bbox", "valid": "objects/bbox_valid"} a dict of boxes and of which count.
+
     Args:
       source: of the records.
       aug: the recipe.
       batch_size: examples in a batch; a `tf.distribute` strategy splits it over its replicas.
       inputs: the feature that the model takes; several names, or {input: feature}, for a dict of them.
-      label: the feature that the loss takes, or several, likewise; None for none.
+      label: the feature that the loss takes, or several, likewise; None for none. Losses take no ragged ones:
+        boxes need `max_boxes`.
       weight: the feature that weights each example's loss.
       initial_epoch: the epoch of the first pass, unless `fit` says which.
       evaluation_epoch: the epoch that evaluation and prediction see.
@@ -57,20 +62,25 @@ def for_keras(
 
     Raises:
       TypeError: for an option that `make_dataset` does not know, or that a feed has no use for.
-      ValueError: if there is no such feature, a weight comes without a label, or no batch; and what
-        `make_dataset` raises.
+      ValueError: if there is no such feature, a label is ragged, a weight comes without a label, or no batch;
+        and what `make_dataset` raises.
     """
     for name in _NOT_OPTIONS:
         if name in options:
             raise TypeError(f"{name}: a feed has no such option; pass epochs= and initial_epoch= to fit")
     epoch = _Number()
     batches = make_dataset(source, aug, batch_size=batch_size, only_epoch=epoch, **options)
-    found = batches.features if isinstance(batches, OnDevice) else list(batches.element_spec)
+    spec = batches.features if isinstance(batches, OnDevice) else batches.element_spec
     for argument, names in (("inputs", inputs), ("label", label), ("weight", weight)):
         for name in _features(names):
-            if name not in found:
+            if not has(spec, name):
                 do = "; pass label=None to predict without" if argument == "label" else ""
-                raise ValueError(f"{argument}: must be of the features {sorted(found)}, got {name!r}{do}")
+                raise ValueError(f"{argument}: must be of the features {names_in(spec)}, got {name!r}{do}")
+            if argument != "inputs" and _is_ragged(found(spec, name)):
+                raise ValueError(
+                    f"{argument}: must have one shape for all examples, and {name!r} is ragged; "
+                    "Boxes(max_boxes=) pads boxes and what belongs to them"
+                )
     if inputs is None or (weight and label is None):
         raise ValueError(f"inputs: must be given, and label= where weight= is, got {inputs!r} and {label!r}")
     parts = tuple(names for names in (inputs, label, weight) if names is not None)
@@ -253,6 +263,10 @@ def _features(names: _Names) -> list[str]:
 
 def _part(batch: Record, names: _Names) -> Any:
     if isinstance(names, str):
-        return batch[names]
+        return found(batch, names)
     pairs = names.items() if isinstance(names, Mapping) else ((name, name) for name in names or ())
-    return {key: batch[name] for key, name in pairs}
+    return {key: found(batch, name) for key, name in pairs}
+
+
+def _is_ragged(spec: Any) -> bool:
+    return any(isinstance(part, tf.RaggedTensorSpec) for part in tf.nest.flatten(spec))

@@ -13,7 +13,7 @@ import augrng as ar
 from augrng.chain import Work
 from augrng.targets import Target
 from augrng.targets.base import found, put
-from pipelines.images.decode import decode
+from pipelines.images.masks import decode_mask
 from pipelines.images.rows import each
 from pipelines.sources.source import Record
 
@@ -48,7 +48,7 @@ def moved(aug: ar.Compose, batch: Record, work: Work, sizes: Any, read: Callable
             first = tf.nest.map_structure(lambda part: part[None], (work, size, id_))
             return program.move({"mask": _decoded(mask)}, {"mask": target}, *first, single=True)["mask"]
 
-        with tf.control_dependencies([batch["image"]]):
+        with tf.control_dependencies(tf.nest.flatten(batch["image"])):
             ids = tf.identity(batch["id"])
         batch = put(batch, name, each(one, found(batch, name), work, sizes, ids))
     return batch
@@ -81,10 +81,55 @@ def fault(aug: ar.Compose, record: Record, work: Work, sizes: tf.Tensor) -> tf.T
     return said
 
 
-def moved_pixels(aug: ar.Compose, batch: Record, read: Callable[[], Any]) -> Record:
-    """`moved` for a batch whose images are pixels, of one size or ragged."""
+def augmented(aug: ar.Compose, batch: Record) -> Record:
+    """A batch of pixels, augmented: of one size by one program, of several one by one."""
+    image, ids, epochs = batch["image"], batch["id"], batch["epoch"]
+
+    def one(image: tf.RaggedTensor | tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
+        return aug(_dense(image), id_, epoch)
+
+    def planned(image: tf.RaggedTensor | tf.Tensor, id_: tf.Tensor, work: Work) -> tf.Tensor:
+        work = tf.nest.map_structure(lambda part: part[None], work)
+        return aug.program.rendered(_dense(image)[None], id_[None], work)[0]
+
+    def read(work: Work | None) -> tf.Tensor:
+        known = tf.identity(ids)  # comes after what `_moved_pixels` wants first
+        if aug.program.needs_boxes:
+            return each(planned, image, known, work)
+        if not isinstance(image, tf.RaggedTensor) and not aug.program.chooses:
+            return aug(image, known, epochs)
+        return each(one, image, known, epochs)
+
+    return _moved_pixels(aug, batch, read)
+
+
+def to_augment(aug: ar.Compose, batch: Record) -> Record:
+    """A batch of pixels of one size, as far as a device needs it: its targets are moved."""
+
+    def read(work: Work | None) -> Any:
+        return batch["image"], work if aug.program.needs_boxes else ()
+
+    batch = _moved_pixels(aug, batch, read)
+    image, work = batch["image"]
+    return {**batch, "image": image} | (work._asdict() if work else {})
+
+
+def of_one(make: Callable[[Record], Record], record: Record) -> Record:
+    """What `make` makes of a batch of one record."""
+    batch = tf.nest.map_structure(lambda part: part[None], record)
+    return tf.nest.map_structure(lambda part: part[0], make(batch))
+
+
+def _dense(image: tf.RaggedTensor | tf.Tensor) -> tf.Tensor:
+    return image.to_tensor() if isinstance(image, tf.RaggedTensor) else image
+
+
+def _moved_pixels(aug: ar.Compose, batch: Record, read: Callable[[Work | None], Any]) -> Record:
+    """`moved` for a batch whose images are pixels, of one size or ragged; `read` is told what is done to
+    them, if anything is to be moved."""
+    seen = aug.program.seen(batch, single=False)
     if not targets_of(aug, batch):
-        return {**batch, "image": read()}
+        return {**batch, "image": read(None)}
     image = batch["image"]
     if isinstance(image, tf.RaggedTensor):
         rows = tf.range(tf.shape(batch["id"])[0])
@@ -93,7 +138,8 @@ def moved_pixels(aug: ar.Compose, batch: Record, read: Callable[[], Any]) -> Rec
         )
     else:
         sizes = tf.tile(tf.shape(image, tf.int64)[None, 1:3], [tf.shape(image)[0], 1])
-    return moved(aug, batch, aug.program.plan(batch["id"], batch["epoch"], sizes), sizes, read)
+    work = aug.program.plan(batch["id"], batch["epoch"], sizes, seen)
+    return moved(aug, batch, work, sizes, lambda: read(work))
 
 
 def _tensors(batch: Record, targets: Mapping[str, Target]) -> list[tf.Tensor]:
@@ -109,6 +155,8 @@ def _goes_alone(batch: Record, name: str, target: Target) -> bool:
     return isinstance(mask, tf.RaggedTensor) or mask.dtype == tf.string
 
 
-def _decoded(mask: tf.Tensor) -> tf.Tensor:
-    """A mask's pixels: an encoded one is grey, uint8."""
-    return decode(mask, channels=1) if mask.dtype == tf.string else mask
+def _decoded(mask: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
+    """The pixels of a mask that is encoded, or that is ragged, out of a batch of several sizes."""
+    if isinstance(mask, tf.RaggedTensor):
+        return mask.to_tensor()
+    return decode_mask(mask) if mask.dtype == tf.string else mask

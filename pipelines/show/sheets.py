@@ -83,7 +83,7 @@ def animation(rows: Sequence[Row], epochs: Sequence[int], tile: int = 160) -> li
 
 def augmented(row: Row, epoch: int) -> tuple[dict[str, Any], list[str]]:
     """An example in an epoch, and a line for each transform that acts: what was drawn."""
-    params = row.aug.sample(row.id, epoch, row.image.shape[:2])
+    params = row.aug.sample(row.id, epoch, row.image.shape[:2], row.example)
     return row.aug.apply(row.example, params), [said for said in row.aug.describe(params).values() if said]
 
 

@@ -83,7 +83,9 @@ def photo_paths() -> list[Path]:
     return sorted((Path(sklearn.datasets.__file__).parent / "images").glob("*.jpg"))
 
 
-def prepared(builder: type[tfds.core.GeneratorBasedBuilder], data_dir: Path) -> tfds.core.DatasetBuilder:
+def prepared(
+    builder: type[tfds.core.GeneratorBasedBuilder], data_dir: str | Path
+) -> tfds.core.DatasetBuilder:
     """The builder over `data_dir`, its TFRecords written if they are not there yet."""
     made = builder(data_dir=str(data_dir))
     with contextlib.redirect_stdout(sys.stderr):  # what it says of its progress is no result

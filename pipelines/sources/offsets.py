@@ -30,6 +30,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from augrng.caching import user_folder
+
 FRAME = 16  # bytes around the data of a record
 BESIDE = "record_offsets.npz"  # in the folder of a dataset
 _HEADER = 12  # bytes of the length and its checksum
@@ -122,7 +124,7 @@ def _cache(directory: str, folder: str | Path | None) -> Path | None:
     if folder is not None:
         return Path(folder).expanduser() / name
     try:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "augrng" / name
+        return user_folder() / name
     except RuntimeError:  # whoever runs this has no home
         return None
 

@@ -7,18 +7,19 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from pipelines.sources import digits
+from pipelines.sources import digits, scenes
 from pipelines.sources.folder import from_folder
 from pipelines.sources.memory import from_idx
 from pipelines.sources.source import Source
 from pipelines.sources.tfds import from_tfds
 from pipelines.sources.tfrecord import from_tfrecords
 
-_EMBEDDED = {"digits": digits.Digits, "photos": digits.Photos}
+_EMBEDDED = {"digits": digits.Digits, "photos": digits.Photos, "scenes": scenes.Scenes}
 
 
 def open_source(spec: str, data_dir: str | None = None, label: str | None = None) -> tuple[Source, str, int]:
-    """Opens digits, photos, folder:DIR, tfds:NAME[:SPLIT], tfds-dir:DIR[:SPLIT], tfrecord:GLOB, idx:FILES.
+    """Opens digits, photos, scenes, folder:DIR, tfds:NAME[:SPLIT], tfds-dir:DIR[:SPLIT], tfrecord:GLOB,
+    idx:FILES.
 
     The records of tfrecord: have the features "image" (encoded), "id" (int64) and `label` (int64) if given.
     Returns the source, the start of the names of its shards, and how many channels its images have.
@@ -29,8 +30,7 @@ def open_source(spec: str, data_dir: str | None = None, label: str | None = None
     """
     kind, _, rest = spec.partition(":")
     if not (kind in ("folder", "tfds", "tfds-dir", "tfrecord", "idx") and rest) and kind not in _EMBEDDED:
-        rule = str(open_source.__doc__).split("\n")[0].removeprefix("Opens ")
-        raise ValueError(f"source: must be {rule.rstrip('.')}, got {spec!r}")
+        raise ValueError(f"source: must be {kinds()}, got {spec!r}")
     if kind == "folder":
         return from_folder(rest), _stem(Path(rest).resolve().name), 3
     if kind == "idx":
@@ -54,6 +54,11 @@ def open_source(spec: str, data_dir: str | None = None, label: str | None = None
         raise ValueError(f"source: the split must be one of {list(splits)}, got {base!r} in {spec!r}")
     source = from_tfds(builder, split or "train")
     return source, _stem(builder.name, base), source.channels or 3
+
+
+def kinds() -> str:
+    """What a source can be, in words."""
+    return " ".join(str(open_source.__doc__).split("\n\n")[0].split()).removeprefix("Opens ").rstrip(".")
 
 
 def _stem(name: str, split: str = "train") -> str:

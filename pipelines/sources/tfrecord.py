@@ -10,6 +10,8 @@ import tensorflow as tf
 from pipelines.sources.record_files import check_access, in_order, indexed, random_access
 from pipelines.sources.source import Record, Source, with_id
 
+_SIDES = ("ymin", "xmin", "ymax", "xmax")
+
 
 def from_tfrecords(
     files: str | Path | Sequence[str | Path],
@@ -17,6 +19,7 @@ def from_tfrecords(
     *,
     image: str = "image",
     id: str | Callable[[Record], tf.Tensor] = "id",
+    boxes: str | None = None,
     compression: str = "",
     size: int | None = None,
     access: str = "auto",
@@ -38,6 +41,11 @@ def from_tfrecords(
         and has no default stops the run with its name.
       image: the feature that holds the encoded image.
       id: the feature that holds the id (int64, or strings to hash), or a function of the parsed record.
+      boxes: the start of the names of boxes as the object detection API writes them, "image/object/bbox".
+        The lists "image/object/bbox/ymin", ".../xmin", ".../ymax", ".../xmax" are read, whether `features`
+        describe them or not, and the record has float32[N, 4] "image/object/bbox" in their place, as
+        `Boxes("rel_yxyx", labels="image/object/class/label")` takes it; labels are a `tf.io.VarLenFeature`.
+        Lists that are not equally long stop the run.
       compression: "", "GZIP" or "ZLIB".
       size: how many records there are, if known; a stream cannot know it by itself.
       access: "auto", "random" (an error where there is none) or "stream".
@@ -60,8 +68,12 @@ def from_tfrecords(
         if name not in features:
             raise ValueError(f"features: must describe {name!r}, got {sorted(features)}")
 
+    sides = {} if boxes is None else {f"{boxes}/{side}": tf.io.VarLenFeature(tf.float32) for side in _SIDES}
+
     def parse(where: Record, example: tf.Tensor) -> Record:
-        parsed = tf.io.parse_single_example(example, dict(features))
+        parsed = tf.io.parse_single_example(example, {**features, **sides})
+        if boxes is not None:
+            parsed[boxes] = _joined(boxes, [parsed.pop(side) for side in sides], next(iter(where.values())))
         return with_id({**where, **parsed, "image": parsed[image]}, id)
 
     source = Source(f"tfrecords {paths[0]} ({len(paths)} files)", size)
@@ -74,3 +86,26 @@ def from_tfrecords(
         raise ValueError(f"size: must be the {total} records that the files hold, got {size}; leave it out")
     known = () if "path" in features else ("path",)
     return random_access(source, paths, bounds, parts, parse, "path", known)
+
+
+def _joined(name: str, sides: Sequence[tf.SparseTensor], place: tf.Tensor) -> tf.Tensor:
+    """Four lists of N numbers as float32[N, 4].
+
+    Args:
+      name: of what they become.
+      sides: in the order of `_SIDES`.
+      place: of the record, for the error.
+
+    Raises:
+      InvalidArgumentError: if they are not equally long.
+    """
+    lists = [tf.reshape(side.values, [-1]) for side in sides]
+    counts = tf.stack([tf.size(values) for values in lists])
+    rule = f"{name}: {', '.join(_SIDES)} must have equally many numbers, got"
+    got = tf.strings.reduce_join(tf.strings.as_string(counts), separator=", ")
+    good = tf.reduce_all(tf.equal(counts, counts[0]))
+    with tf.control_dependencies(
+        [tf.debugging.Assert(good, [tf.strings.join([rule, got, "in", place], " ")])]
+    ):
+        least = tf.reduce_min(counts)
+        return tf.stack([values[:least] for values in lists], -1)

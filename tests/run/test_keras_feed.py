@@ -323,3 +323,67 @@ def test_a_source_of_unknown_size():
     assert feed.cardinality() == tf.data.UNKNOWN_CARDINALITY
     with pytest.raises(TypeError, match="does not say how many"):
         len(feed)
+
+
+def with_targets(max_boxes, **options):
+    """A feed of images with a mask and one or two boxes, and the recipe."""
+    masks = (IMAGES[..., :1] > 99).astype(np.uint8)
+    boxes = np.float32([[[0, 0, 0.5, 0.9], [0.1, 0.2, 0.8, 0.7]]])
+
+    def examples():
+        for n in range(6):
+            objects = {"bbox": boxes[0, : 1 + n % 2], "label": np.arange(1 + n % 2)}
+            yield {"image": IMAGES[n], "mask": masks[n], "objects": objects, "id": n}
+
+    objects = {"bbox": tf.TensorSpec([None, 4]), "label": tf.TensorSpec([None], tf.int64)}
+    spec = {
+        "image": tf.TensorSpec([10, 12, 3], tf.uint8), "mask": tf.TensorSpec([10, 12, 1], tf.uint8),
+        "objects": objects, "id": tf.TensorSpec([], tf.int64),
+    }  # fmt: skip
+    dataset = tf.data.Dataset.from_generator(examples, output_signature=spec)
+    source = pl.from_dataset(dataset.apply(tf.data.experimental.assert_cardinality(6)))
+    targets = {
+        "mask": ar.Mask(255),
+        "objects/bbox": ar.Boxes("rel_yxyx", "objects/label", max_boxes=max_boxes),
+    }
+    aug = AUG.with_targets(targets)
+    return pl.for_keras(source, aug, batch_size=3, shuffle=False, **options), aug, list(examples())
+
+
+LABELS = {"mask": "mask", "boxes": "objects/bbox", "label": "objects/label", "valid": "objects/bbox_valid"}
+
+
+@pytest.mark.parametrize("device", [None, "CPU:0"])
+def test_masks_and_boxes_are_labels(device):
+    feed, aug, examples = with_targets(2, label=LABELS, device=device)
+    batches = list(feed)
+    for number, example in enumerate(examples):
+        images, labels = (tf.nest.map_structure(lambda x: x[number % 3], x) for x in batches[number // 3])  # noqa: B023
+        moved = aug(example, example["id"], 0)
+        objects = moved["objects"]
+        assert np.array_equal(images, moved["image"])
+        expected = {"mask": moved["mask"], "boxes": objects["bbox"], "label": objects["label"]}
+        tf.nest.map_structure(
+            np.testing.assert_array_equal, labels, expected | {"valid": objects["bbox_valid"]}
+        )
+
+
+def test_masks_and_boxes_in_fit():
+    feed, _, _ = with_targets(2, label={"mask": "mask", "boxes": "objects/bbox"}, output="unit")
+    inputs = keras.Input((8, 8, 3))
+    boxes = keras.layers.Reshape((2, 4))(keras.layers.Dense(8)(keras.layers.Flatten()(inputs)))
+    mask = keras.layers.Conv2D(2, 1, activation="softmax")(inputs)
+    model = keras.Model(inputs, {"mask": mask, "boxes": boxes})
+    losses = {"mask": keras.losses.SparseCategoricalCrossentropy(ignore_class=255), "boxes": "huber"}
+    model.compile("sgd", losses)
+    history = model.fit(feed, epochs=2, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    assert feed.epoch == 2
+    with pytest.raises(
+        ValueError, match=r"label: must have one shape .*'objects/bbox' is ragged; Boxes\(max_boxes="
+    ):
+        with_targets(None, label=LABELS | {"valid": "mask"})
+    with pytest.raises(
+        ValueError, match=r"label: must be of the features .*'objects/label'.*got 'objects/area'"
+    ):
+        with_targets(2, label="objects/area")

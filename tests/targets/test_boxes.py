@@ -107,6 +107,60 @@ def test_which_boxes_stay(box, arguments, stays):
     assert np.array_equal(out["area"], [] if stays is None else [2.5])
 
 
+@pytest.mark.parametrize(("height", "width"), [(33, 42), (7, 16), (223, 232)])
+def test_rounding_at_the_border_hides_nothing(height, width):
+    """A box of the whole picture, resized: all of it stays visible, and it is as large as the output."""
+    boxes = [[0, 0, 160, 120], [100, 0, 160, 120]]
+    rules = {"min_visible": 1.0, "min_size": min(height, width * 60 / 160)}
+    out = run([ar.Resize(height, width)], boxes, image=np.zeros((120, 160, 1), np.uint8), **rules)["boxes"]
+    np.testing.assert_allclose(out, [[0, 0, width, height], [width * 100 / 160, 0, width, height]], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stays"),
+    [
+        ({}, [0, 1, 2]),
+        ({"min_visible": 0.7}, [0, 2]),
+        ({"min_visible": 0.8}, [2]),
+        ({"min_visible": 0.9}, []),
+    ],
+)
+def test_min_visibility_of_albumentations(arguments, stays):
+    """The three boxes of its documentation (dog, cat, ball; COCO's format), cropped to 450x450 in the middle.
+
+    Its rule: a box goes if the area of what is left of it, over that of the moved box before it is clipped, is
+    below `min_visibility`: 223/295 = 0.76, 168/252 = 0.67 and 44/49 = 0.90 here.
+    """
+    boxes = [[23, 74, 295, 388], [377, 294, 252, 161], [333, 421, 49, 49]]
+    moved = np.array([[0, 59, 223, 388], [282, 279, 168, 161], [238, 406, 49, 44]])
+    names = {"names": np.array(["dog", "cat", "ball"])}
+    out = run([ar.CenterCrop(450, 450)], boxes, format="xywh", labels="names", more=names, **arguments)
+    assert np.array_equal(out["boxes"], moved[stays])
+    assert out["names"].numpy().tolist() == [(b"dog", b"cat", b"ball")[n] for n in stays]
+
+
+def test_clamping_and_sanitizing_of_torchvision():
+    """`clamp_bounding_boxes` brings boxes into the picture; `sanitize_bounding_boxes(min_size=1)`, its
+    default, then takes those away of which a side is shorter than that, with their labels.
+
+    One difference, the written rule of `Boxes`: x2 < x1 is an error here, for it is a mistake.
+    """
+    boxes = [
+        [-10, 20, 30, 40],  # clamped to 0, 20, 30, 40
+        [600, 470, 700, 500],  # clamped to 600, 470, 640, 480
+        [-30, 5, -2, 50],  # clamped to no width
+        [50, 60, 50, 90],  # degenerate
+        [50, 60, 50.5, 90],  # below the size
+        [50, 60, 51, 61],  # of that size
+        [0, 0, 640, 480],  # the whole picture
+    ]
+    labels = {"labels": np.arange(7)}
+    out = run([ar.Pad(0)], boxes, min_size=1, labels="labels", more=labels)
+    expected = [[0, 20, 30, 40], [600, 470, 640, 480], [50, 60, 51, 61], [0, 0, 640, 480]]
+    assert np.array_equal(out["boxes"], expected)
+    assert np.array_equal(out["labels"], [0, 1, 5, 6])
+
+
 @pytest.mark.parametrize("mapped", [False, True])
 @pytest.mark.parametrize(
     ("box", "format", "rule"),

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from PIL import Image, ImageDraw, ImageFont
 
 import augrng as ar
 from tests.targets.drawn import GEOMETRY, HEIGHT, WIDTH, centroid, picture, stacked, tight
@@ -71,6 +72,43 @@ def test_random_recipes(op_by_op, data):
     assert np.array_equal(out["image"], aug(stacked(EXAMPLE, 6)["image"], IDS[:6], 1))
     for row in range(6):  # each stage rounds to the nearest pixel of the mask again
         assert_together({key: value[row] for key, value in out.items()}, len(names), 0.5 * len(names))
+
+
+@settings(
+    max_examples=4, deadline=None, derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)  # fmt: skip
+@given(
+    names=st.lists(
+        st.sampled_from(["flip", "rotation", "zoom", "translation", "shear", "affine", "crop", "resize"]),
+        min_size=2, max_size=4, unique=True,
+    ),
+    seed=st.integers(0, 99),
+)  # fmt: skip
+def test_a_letter_lies_where_its_box_and_its_middle_say(op_by_op, names, seed):
+    """A letter, drawn by Pillow, through one map: no pixel of it lies outside of its box, its centroid lies
+    where that went, and its pixels are those of the image that are as bright as it."""
+    drawn = Image.new("L", (WIDTH, HEIGHT))
+    ImageDraw.Draw(drawn).text((44, 26), "R", fill=255, font=ImageFont.load_default(40))
+    letter = (np.asarray(drawn) > 127).astype(np.uint8)
+    example = {
+        "image": letter[..., None] * np.uint8(255), "mask": letter,
+        "boxes": tight(letter)[None].astype(np.float32), "keypoints": centroid(letter)[None].astype(np.float32),
+    }  # fmt: skip
+    aug = ar.Compose([GEOMETRY[name]() for name in names], seed=seed)
+    out = aug(stacked(example, 6), IDS[:6], 1)
+    for row in range(6):
+        mask, box, point = (out[name][row].numpy() for name in ("mask", "boxes", "keypoints"))
+        height, width = mask.shape
+        found = tight(mask)
+        if found is None or found.min() < 1 or found[2] > width - 1 or found[3] > height - 1:
+            continue
+        assert (found[:2] >= box[0, :2] - 1).all()
+        assert (found[2:] <= box[0, 2:] + 1).all()
+        assert np.abs(centroid(mask) - point[0]).max() < 0.5
+        bright = out["image"][row].numpy()[..., 0]
+        assert (mask[bright > 215] == 1).all()
+        assert (mask[bright < 40] == 0).all()
 
 
 @pytest.mark.parametrize("make", [ar.RandomFlip, ar.RandomQuarterTurn])

@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pipelines.disk.room import Room, bytes_of
 from pipelines.images.decode import decode
 from pipelines.images.formats import raw_bytes
 from pipelines.sources import source as sources
 from pipelines.sources.offsets import FRAME, bounds_of
 from pipelines.sources.record_files import random_access
-from pipelines.sources.room import Room, bytes_of
 from pipelines.sources.source import Record, Source, ragged_features
 
 _FORMAT = "augrng cache 1"

@@ -9,8 +9,7 @@ from PIL import Image
 
 import augrng as ar
 import pipelines as pl
-from pipelines.images import cache
-from pipelines.sources import room
+from pipelines.disk import cache, room
 
 AUG = ar.Compose([ar.RandomCrop(8, 8)], seed=7)
 SIZES = [(9, 12), (20, 11), (16, 16), (30, 17), (8, 8)]

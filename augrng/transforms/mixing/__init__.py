@@ -1,0 +1,1 @@
+"""One example made of several, its label of theirs."""

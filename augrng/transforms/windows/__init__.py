@@ -1,0 +1,1 @@
+"""Windows of a picture, drawn and resized to one size."""

@@ -1,0 +1,33 @@
+"""The contender of scripts/bench.py for images with masks and boxes that runs in TensorFlow."""
+
+from pathlib import Path
+from typing import Any
+
+import measuring
+import numpy as np
+import tensorflow as tf
+
+import augrng as ar
+
+_BATCH = 16
+
+
+def targets(folder: Path) -> dict[str, Any]:
+    """A batch of one photograph, its mask and its boxes, on one core."""
+    measuring.one_core()
+    example = measuring.labelled(folder)
+    batch = {name: tf.constant(np.stack([value] * _BATCH)) for name, value in example.items()}
+    declared = {
+        "mask": ar.Mask(255),
+        "boxes": ar.Boxes("xyxy", min_visible=0.1, max_boxes=len(example["boxes"])),
+    }
+    side, degrees = measuring.LABELLED
+    transforms = [ar.RandomCrop(side, side), ar.RandomFlip(), ar.RandomRotation(degrees)]
+    aug, ids = ar.Compose(transforms, seed=7, targets=declared), tf.range(_BATCH, dtype=tf.int64)
+    work = tf.function(lambda epoch: aug(batch, ids, epoch))
+    epochs = iter(range(1 << 30))
+    timed = lambda: work(tf.constant(next(epochs), tf.int64))  # noqa: E731
+    return {"value": measuring.cpu_time(timed, _BATCH), "picture": timed()["image"][0]}
+
+
+CONTENDERS = {"targets": {"augrng": targets}}
