@@ -16,7 +16,7 @@ import augrng as ar
 import pipelines as pl
 from pipelines.images.header import probe
 from pipelines.images.read import Reader
-from pipelines.sources.source import Source
+from pipelines.sources.source import Record, Source, ragged_features
 from pipelines.sources.spec import open_source
 
 _KEPT = 256  # records in memory, for what is measured without reading
@@ -59,10 +59,9 @@ def measured(source: Source, aug: ar.Compose, batch: int, seconds: float) -> Fou
       ValueError: if the recipe's output has no one size, or what `make_dataset` raises.
     """
     few = source.take(_KEPT)
-    first = next(iter(source.dataset()))
-    encoded = first["image"].dtype == tf.string
     images = [record["image"] for record in few.dataset()]
-    sizes = [_size(image) for image in images]
+    encoded, sizes = images[0].dtype == tf.string, [_size(image) for image in images]
+    first = -(-len(images) // batch)  # batches of the first pass
     feed = {"batch_size": batch, "epochs": None, "seed": 1}
     end_to_end = rate(pl.make_dataset(source, aug, **feed), batch, seconds)
     augment = rate(pl.make_dataset(few.cache("memory"), aug, **feed), batch, seconds)
@@ -71,7 +70,7 @@ def measured(source: Source, aug: ar.Compose, batch: int, seconds: float) -> Fou
     return Found(
         end_to_end=end_to_end,
         read=rate(read, batch, seconds),
-        decode=rate(_decoded(few, images, aug, batch), batch, seconds) if encoded else float("inf"),
+        decode=rate(decoded(few, aug, batch), batch, seconds, first) if encoded else float("inf"),
         augment=augment,
         side=sorted(min(size) for size in sizes)[len(sizes) // 2],
         stored=sum(_bytes(image) for image in images) / len(images),
@@ -80,16 +79,17 @@ def measured(source: Source, aug: ar.Compose, batch: int, seconds: float) -> Fou
     )
 
 
-def _decoded(source: Source, images: list[tf.Tensor], aug: ar.Compose, batch: int) -> tf.data.Dataset:
-    """Decodes of images in memory what the recipe reads, in batches of their sizes."""
+def decoded(source: Source, aug: ar.Compose, batch: int) -> tf.data.Dataset:
+    """Decodes what the recipe reads of images that are in memory after the first pass; batches of sizes."""
     reader = Reader(aug, channels=source.channels or 3, dtype=source.dtype or "uint8")
 
-    def of_one(place: tf.Tensor, contents: tf.Tensor) -> tf.Tensor:
-        plan = reader.plan_one(contents, place, tf.constant(0, tf.int64))
-        return tf.size(reader.decoded(contents, plan)[0])
+    def of_one(record: Record) -> tf.Tensor:
+        plans = reader.plan_of({**record, "epoch": tf.constant(0, tf.int64)}, most=1)
+        plan = tf.nest.map_structure(lambda part: part[0], plans)
+        return tf.size(reader.decoded(record["image"], plan)[0])
 
-    pairs = tf.data.Dataset.from_tensor_slices(tf.stack(images)).enumerate().repeat()
-    return pairs.map(of_one, num_parallel_calls=tf.data.AUTOTUNE).batch(batch)
+    records = source.dataset().map(ragged_features).cache().repeat()
+    return records.map(of_one, num_parallel_calls=tf.data.AUTOTUNE).batch(batch)
 
 
 def _size(image: tf.Tensor) -> tuple[int, int]:
@@ -103,10 +103,10 @@ def _bytes(image: tf.Tensor) -> int:
     return int(tf.strings.length(image)) if image.dtype == tf.string else image.numpy().nbytes
 
 
-def rate(batches: Iterable[Any], batch: int, seconds: float) -> float:
-    """Images a second of endless batches, after four to warm up."""
+def rate(batches: Iterable[Any], batch: int, seconds: float, first: int = 0) -> float:
+    """Images a second of endless batches, after the first ones and four to warm up."""
     iterator = iter(batches)
-    for _ in itertools.islice(iterator, 4):
+    for _ in itertools.islice(iterator, first + 4):
         pass
     count, start = 0, time.perf_counter()
     while time.perf_counter() < start + seconds or count < 2:

@@ -137,7 +137,9 @@ class Job:
         self.labelled, self.shape, self.dtype = label.shape.rank == 0, pixels.shape[1:], pixels.dtype
         loaded = self.source.dataset()
         self.left_out = features.left_out(loaded.element_spec)
-        self.others = loaded.map(lambda record: (record["id"], self._others(record))).element_spec[1]
+        self.others: Record = {}  # specs by name
+        if features.others(loaded.element_spec, plan.label):
+            self.others = loaded.map(lambda record: (record["id"], self._others(record))).element_spec[1]
         if self.aug is not None and plan.shorter_side:
             features.check_said(self.aug, self.others, plan.shorter_side)
         self.features = features.of(self.others)
@@ -203,8 +205,8 @@ class Job:
             make = functools.partial(self._made, example)
             pixels, others = tf.map_fn(make, epochs, fn_output_signature=spec)
         if self.plan.shorter_side and not self.plan.pixels:
-            files = jpeg(record["image"], example["image"], pixels[0], self.plan.quality)[None]
-            pixels = decode(files[0], channels=pixels.shape[-1])[None]
+            stays = jpeg(record["image"], example["image"], pixels[0], self.plan.quality)
+            files, pixels = (part[None] for part in stays)
         elif stored and not self.plan.pixels:
             files = tf.io.encode_png(pixels)
         return number, id_, label, pixels, files, others

@@ -18,6 +18,7 @@ import augrng as ar
 from augrng.geometry import affine
 from augrng.geometry.warp import whole_borders
 from augrng.render import Renderer
+from pipelines.images.formats import DCT
 from pipelines.images.header import JPEG, PNG, probe
 from pipelines.sources.source import Record
 
@@ -155,10 +156,13 @@ class _Canvas(Renderer):
         return self._size
 
 
-def jpeg(contents: tf.Tensor, image: tf.Tensor, made: tf.Tensor, quality: int | None) -> tf.Tensor:
-    """The bytes of an image that was made smaller; its own, where it is a JPEG or PNG and small enough.
+def jpeg(
+    contents: tf.Tensor, image: tf.Tensor, made: tf.Tensor, quality: int | None
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """What is stored of an image that was made smaller: its bytes, and the pixels that are read from them.
 
-    What is small enough and neither of the two becomes a PNG, so that nothing is lost.
+    A JPEG or PNG that is small enough keeps its own bytes. What is small enough and neither of the two
+    becomes a PNG, so that nothing is lost.
 
     Args:
       contents: its bytes, a scalar string, or its pixels if it comes as these.
@@ -166,17 +170,19 @@ def jpeg(contents: tf.Tensor, image: tf.Tensor, made: tf.Tensor, quality: int | 
       made: those of `reduced`.
       quality: 1 to 100, or None for `QUALITY`.
     """
-    kind = "grayscale" if image.shape[-1] == 1 else "rgb"
+    channels = image.shape[-1]
+    kind = "grayscale" if channels == 1 else "rgb"
 
-    def encoded() -> tf.Tensor:
-        return tf.io.encode_jpeg(made, kind, quality=quality or QUALITY, optimize_size=True)
+    def encoded() -> tuple[tf.Tensor, tf.Tensor]:
+        file = tf.io.encode_jpeg(made, kind, quality=quality or QUALITY, optimize_size=True)
+        return file, tf.io.decode_jpeg(file, channels, dct_method=DCT)
 
-    def as_it_is() -> tf.Tensor:
+    def as_it_is() -> tuple[tf.Tensor, tf.Tensor]:
         if contents.dtype != tf.string:
-            return tf.io.encode_png(image)
+            return tf.io.encode_png(image), image
         format_ = probe(contents).format
         kept = tf.equal(format_, JPEG) | tf.equal(format_, PNG)
-        return tf.cond(kept, lambda: contents, lambda: tf.io.encode_png(image))
+        return tf.cond(kept, lambda: contents, lambda: tf.io.encode_png(image)), image
 
     is_smaller = tf.reduce_any(tf.shape(made) != tf.shape(image))
     return tf.cond(is_smaller, encoded, as_it_is)

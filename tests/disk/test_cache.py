@@ -1,5 +1,6 @@
 """Sources kept decoded: the same records and pixels, files of other sources, no room, two processes at once."""
 
+import io
 import types
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 import augrng as ar
 import pipelines as pl
 from pipelines.disk import cache, room
+from pipelines.images.formats import raw_bytes
 
 AUG = ar.Compose([ar.RandomCrop(8, 8)], seed=7)
 SIZES = [(9, 12), (20, 11), (16, 16), (30, 17), (8, 8)]
@@ -30,21 +32,6 @@ def folder(tmp_path_factory):
     return root
 
 
-def batch_of(source):
-    return next(iter(pl.make_dataset(source, AUG, batch_size=5, seed=1)))
-
-
-def equal(one, other):
-    assert set(one) == set(other)
-    for name in one:
-        np.testing.assert_array_equal(one[name], other[name])
-
-
-@pytest.fixture(scope="module")
-def uncached(folder):
-    return batch_of(pl.from_folder(folder))
-
-
 @pytest.fixture(scope="module")
 def file(folder, tmp_path_factory):
     path = tmp_path_factory.mktemp("cache") / "pets"
@@ -52,19 +39,40 @@ def file(folder, tmp_path_factory):
     return path
 
 
-def test_records_in_memory_or_a_file_are_those_of_the_source(folder, file, uncached):
+def pixels_of(path):
+    """By TensorFlow's decoders."""
+    if path.suffix == ".jpg":
+        return tf.io.decode_jpeg(path.read_bytes(), 3, dct_method="INTEGER_ACCURATE").numpy()
+    return tf.io.decode_png(path.read_bytes(), 3).numpy()
+
+
+def test_records_in_memory_or_a_file_are_those_of_the_source(folder, file):
     source = pl.from_folder(folder)
     for kept in (source.cache(), source.cache(file)):
-        equal(batch_of(kept), uncached)
         assert (kept.class_names, kept.size, kept.records is None) == (("a", "b"), 5, False)
         np.testing.assert_array_equal(kept.ids(), source.ids())
         np.testing.assert_array_equal(kept.column("label"), source.column("label"))
-        records = list(kept.dataset())
-        assert all(record["image"].numpy()[:2] == b"P6" for record in records)
-        assert [record["path"] for record in records] == [record["path"] for record in source.dataset()]
+        for record, original in zip(kept.dataset(), source.dataset(), strict=True):
+            assert set(record) == set(original)
+            assert all(record[name] == original[name] for name in ("path", "label", "id"))
+            pixels = pixels_of(folder / record["path"].numpy().decode())
+            assert record["image"].numpy() == raw_bytes(pixels)
+            with Image.open(io.BytesIO(record["image"].numpy())) as picture:
+                np.testing.assert_array_equal(picture, pixels)
         first, rest = kept.split(0.5, seed=3)
         assert first.size + rest.size == 5
         np.testing.assert_array_equal(first.ids(), source.split(0.5, seed=3)[0].ids())
+
+
+def test_windows_are_cut_out_of_what_is_kept(folder, file):
+    batch = next(iter(pl.make_dataset(pl.from_folder(folder).cache(file), AUG, batch_size=5, seed=1)))
+    paths = {int(ar.string_ids(str(path.relative_to(folder)))): path for path in folder.glob("*/*")}
+    assert sorted(batch["id"].numpy()) == sorted(paths)
+    for image, id_ in zip(batch["image"], batch["id"].numpy(), strict=True):
+        pixels = pixels_of(paths[id_])
+        drawn = AUG.sample([id_], 0, [pixels.shape[:2]])["random_crop"]
+        top, left = int(drawn["top"][0]), int(drawn["left"][0])
+        np.testing.assert_array_equal(image, pixels[top : top + 8, left : left + 8])
 
 
 def test_a_stream_gets_random_access_and_its_ragged_features_stay(tmp_path):
@@ -74,10 +82,11 @@ def test_a_stream_gets_random_access_and_its_ragged_features_stay(tmp_path):
     source = pl.from_dataset(dataset)
     for kept in (source.cache("memory"), source.cache(tmp_path / "kept")):
         assert (kept.size, kept.records is None) == (4, False)
-        batch = next(iter(pl.make_dataset(kept, AUG, batch_size=4, shuffle=False)))
-        np.testing.assert_array_equal(batch["image"], AUG(pixels, [3, 1, 4, 5], 0))
-        assert batch["parts"].to_list() == parts.to_list()
-        assert "path" not in batch
+        for place, record in enumerate(kept.dataset()):
+            assert set(record) == {"image", "id", "parts"}
+            np.testing.assert_array_equal(record["image"], pixels[place])
+            assert record["id"] == [3, 1, 4, 5][place]
+            np.testing.assert_array_equal(record["parts"], parts[place])
 
 
 def test_the_file_is_read_and_not_made_again(folder, file):
@@ -148,15 +157,14 @@ def test_another_process_may_make_it_meanwhile(folder, file, tmp_path, monkeypat
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
-def test_what_cannot_be_decoded_fails_where_it_is_read(folder, tmp_path):
+def test_what_cannot_be_decoded_stays_as_it_is_to_fail_where_it_is_read(folder, tmp_path):
     for path in folder.glob("*/*"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "0.png").write_bytes(b"no image")
     kept = pl.from_folder(tmp_path).cache()
-    options = {"batch_size": 5, "on_error": "skip", "skipped": tmp_path / "skipped"}
-    (batch,) = pl.make_dataset(kept, AUG, **options)
-    assert len(batch["id"]) == 4
-    assert pl.skipped_ids(tmp_path / "skipped") == [int(ar.string_ids("0.png"))]
+    images = {record["path"].numpy(): record["image"].numpy() for record in kept.dataset()}
+    assert images[b"0.png"] == b"no image"
+    assert [image[:2] for path, image in images.items() if path != b"0.png"] == [b"P6"] * 4
     (tmp_path / "1.png").unlink()
     source = pl.from_folder(tmp_path)
     (tmp_path / "2.png").unlink()

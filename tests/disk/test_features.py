@@ -1,14 +1,18 @@
 """Every feature of an example goes to disk and comes back, moved with its image if a recipe says so."""
 
 import functools
+import io
 import json
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from PIL import Image
 
 import augrng as ar
+from pipelines.disk.features import check_said
+from pipelines.disk.forms import recipe_of
 from scripts import build as build_script
 from scripts import verify as verify_script
 from tests.conftest import status_of
@@ -117,6 +121,38 @@ def test_a_recipe_moves_them(rich, augmented):
         moved = tf.nest.map_structure(np.asarray, AUG(known, record["id"], record["epoch"]))
         assert_same(record, {**example, **moved})
     assert sorted({len(record["objects"]["bbox"]) for record in records})[0] == 0
+
+
+def test_they_move_with_images_that_are_made_smaller(rich, tmp_path):
+    aug = ar.Compose([ar.Resize(10, antialias="exact")], seed=3, targets=TARGETS)
+    (tmp_path / "recipe.json").write_text(aug.to_json())
+    options = ["--pixels", "--shorter-side", 10, "--recipe", tmp_path / "recipe.json"]
+    assert build(f"tfds-dir:{rich}", tmp_path / "out", *options) == 0
+    there = {example["index"]: example for example in examples()}
+    for record in read_back(tmp_path / "out"):
+        example, objects = there[record["index"]], record["objects"]
+        with Image.open(io.BytesIO(record["image"])) as picture:
+            expected = Image.fromarray(example["image"]).resize((11, 10), Image.Resampling.BILINEAR)
+            assert np.abs(np.subtract(picture, expected, dtype=int)).max() <= 1
+        mask = example["segmentation_mask"][1::2, 1::2]  # of two pixels that lie as near the one behind
+        assert_same(
+            record, {**example, "image": record["image"], "objects": objects, "segmentation_mask": mask}
+        )
+        np.testing.assert_allclose(objects["bbox"], example["objects"]["bbox"], atol=1e-6)
+        np.testing.assert_array_equal(objects["label"], example["objects"]["label"])
+
+
+def test_what_may_move_is_refused_where_no_one_says_whether_it_does():
+    spec = {
+        name: tf.TensorSpec(shape)
+        for name, shape in {"boxes": [None, 4], "weight": [], "heights": [2]}.items()
+    }
+    spec |= {"inner": {"points": tf.RaggedTensorSpec([None, None])}, "tags": tf.TensorSpec([None], tf.string)}
+    with pytest.raises(
+        ValueError, match="shorter_side: must come with a recipe .* got 10 .* may: heights, inner/points. "
+    ):
+        check_said(recipe_of(10, None), spec, 10)
+    check_said(recipe_of(10, ar.Compose([ar.Resize(10, antialias="exact")], targets={})), spec, 10)
 
 
 def test_verify_looks_at_them(augmented, tmp_path, capsys):

@@ -13,7 +13,9 @@ from PIL import Image, ImageOps
 
 import augrng as ar
 import pipelines as pl
-from pipelines.disk.forms import reduced
+from pipelines.disk.forms import recipe_of, reduced
+from pipelines.disk.forms import smaller as smaller_example
+from pipelines.images.decode import decode
 from tests.disk.test_build import build, contents, manifest_of, noise, verify
 
 SIDE = 24
@@ -108,9 +110,9 @@ def test_larger_images_are_pillows_smaller_ones(images, smaller):
 def test_raw_pixels_are_tensorflows(images, raw):
     for path, data in bytes_of(raw).items():
         original = (images / path).read_bytes()
-        decode = tf.io.decode_jpeg if path.endswith("jpg") else tf.io.decode_image
+        decoder = tf.io.decode_jpeg if path.endswith("jpg") else tf.io.decode_image
         options = {"dct_method": "INTEGER_ACCURATE"} if path.endswith("jpg") else {}
-        pixels = decode(original, channels=3, **options).numpy()
+        pixels = decoder(original, channels=3, **options).numpy()
         pixels = np.rot90(pixels, -1) if "turned" in path else pixels
         np.testing.assert_array_equal(pillow(data), pixels)
         assert len(data) == 64 + pixels.size
@@ -118,66 +120,80 @@ def test_raw_pixels_are_tensorflows(images, raw):
     assert read[0].dtype == tf.string
 
 
-@pytest.mark.parametrize("form", ["smaller", "raw"])
-def test_the_pipeline_reads_them_back_and_verify_makes_them_again(form, images, request, capsys):
-    out = request.getfixturevalue(form)
-    source = pl.from_tfds(tfds.builder_from_directory(out), id="id")
+def test_raw_pixels_are_read_back_by_the_reader_of_encoded_images(raw):
+    source = pl.from_tfds(tfds.builder_from_directory(raw), id="id")
     assert (source.channels, source.class_names) == (3, ("cat", "dog"))
-    files, total = bytes_of(out), ar.Fingerprint()
-    batch = next(iter(pl.make_dataset(source, AUG, batch_size=6, epochs=None, seed=1)))
-    pixels = {int(ar.string_ids(path)): pillow(data) for path, data in files.items()}
-    for image, id_, label in zip(batch["image"], batch["id"].numpy(), batch["label"], strict=True):
-        np.testing.assert_array_equal(image, cropped(pixels[id_], id_))
-        assert label == (next(path for path in SHAPES if ar.string_ids(path) == id_)[0] == "d")
-        total += ar.fingerprint(pixels[id_], id_, 0)
-    assert manifest_of(out)["fingerprint"] == str(total)
-    assert verify(out / "manifest.json") == 0
-    assert f"same: {total}" in capsys.readouterr().out
+    files, total = bytes_of(raw), ar.Fingerprint()
+    for record in source.dataset():
+        id_ = int(record["id"])
+        path = next(path for path in SHAPES if ar.string_ids(path) == id_)
+        pixels = decode(record["image"])
+        np.testing.assert_array_equal(pixels, pillow(files[path]))
+        assert record["label"] == (path[0] == "d")
+        total += ar.fingerprint(pixels, id_, 0)
+    assert manifest_of(raw)["fingerprint"] == str(total)
 
 
-def test_a_build_goes_on_and_is_of_its_form_alone(images, smaller, raw, tmp_path, capsys):
-    copy = shutil.copytree(smaller, tmp_path / "copy")
-    before = contents(copy)
-    next(copy.glob("*00001-of-00002")).unlink()
-    assert build(f"folder:{images}", copy, "--shards", 2, "--shorter-side", SIDE) == 0
-    assert contents(copy) == before
-    assert build(f"folder:{images}", raw, "--shards", 2) == 2
-    assert "pixels is true there, false asked for" in capsys.readouterr().err
+def test_a_build_of_smaller_jpegs_goes_on_and_its_pixels_are_those_of_its_files(images, smaller, capsys):
+    before = contents(smaller)
+    next(smaller.glob("*00001-of-00002")).unlink()
+    assert build(f"folder:{images}", smaller, "--shards", 2, "--shorter-side", SIDE) == 0
+    assert contents(smaller) == before
+    files = bytes_of(smaller).items()
+    parts = (ar.fingerprint(pillow(data), int(ar.string_ids(path)), 0) for path, data in files)
+    assert manifest_of(smaller)["fingerprint"] == str(sum(parts, ar.Fingerprint()))
+    assert build(f"folder:{images}", smaller, "--shards", 2) == 2
+    assert f"shorter_side is {SIDE} there, null asked for" in capsys.readouterr().err
 
 
-def test_verify_tells_of_another_quality_and_of_a_changed_pixel(smaller, raw, tmp_path, capsys):
+def test_verify_tells_of_another_quality(smaller, tmp_path, capsys):
     copy = shutil.copytree(smaller, tmp_path / "smaller")
     manifest = manifest_of(copy)
     manifest["arguments"]["quality"] = 50
     (copy / "manifest.json").write_text(json.dumps(manifest))
     assert verify(copy / "manifest.json") == 1
     assert capsys.readouterr().out.count("pixels differ") == 3  # those that were made smaller
-    copy = shutil.copytree(raw, tmp_path / "raw")
-    (shard,) = copy.glob("*00000-of-00002")
-    records = [r.numpy() for r in tf.data.TFRecordDataset(str(shard))]
-    example = tf.train.Example.FromString(records[0])
-    image = example.features.feature["image"].bytes_list
-    image.value[0] = image.value[0][:-1] + bytes([image.value[0][-1] ^ 1])
-    with tf.io.TFRecordWriter(str(shard)) as writer:
-        for record in [example.SerializeToString(deterministic=True), *records[1:]]:
-            writer.write(record)
-    assert verify(copy / "manifest.json") == 1
-    assert ": 1 of " in capsys.readouterr().out
 
 
-def test_raw_pixels_made_smaller_or_augmented_and_grey(images, tmp_path):
-    assert build(f"folder:{images}", tmp_path / "a", "--pixels", "--shorter-side", SIDE, "--channels", 1) == 0
-    for path, data in bytes_of(tmp_path / "a").items():
+def test_raw_grey_pixels_of_a_recipe(images, tmp_path):
+    options = ["--channels", 1, "--recipe", "RandomCrop(8, 8)", "--seed", 7]
+    assert build(f"folder:{images}", tmp_path, "--pixels", *options) == 0
+    for path, data in bytes_of(tmp_path).items():
         with Image.open(io.BytesIO(data)) as picture:
-            assert (picture.mode, picture.size[::-1]) == ("L", expected_size(path))
-    source = pl.from_tfds(tfds.builder_from_directory(tmp_path / "a"), id="id")
-    batch = next(iter(pl.make_dataset(source, AUG, batch_size=6)))
-    assert batch["image"].shape == (6, 8, 8, 1)
-    options = ["--pixels", "--recipe", "RandomCrop(8, 8)", "--seed", 7, "--shards", 1]
-    assert build(f"folder:{images}", tmp_path / "b", *options) == 0
-    for path, data in bytes_of(tmp_path / "b").items():
-        original = pillow((images / path).read_bytes())
-        np.testing.assert_array_equal(pillow(data), cropped(original, int(ar.string_ids(path))))
+            assert (picture.mode, picture.size) == ("L", (8, 8))
+            if path.endswith("jpg"):
+                grey = tf.io.decode_jpeg((images / path).read_bytes(), 1, dct_method="INTEGER_ACCURATE")[
+                    ..., 0
+                ]
+                grey = np.rot90(grey, -1) if "turned" in path else grey
+                np.testing.assert_array_equal(picture, cropped(grey, int(ar.string_ids(path))))
+    assert pl.from_tfds(tfds.builder_from_directory(tmp_path), id="id").channels == 1
+
+
+def test_targets_are_moved_with_what_is_made_smaller():
+    aug = recipe_of(SIDE, None)
+    move = tf.function(
+        lambda example: smaller_example(aug, example, SIDE), autograph=False, reduce_retracing=True
+    )
+    for height, width in ((60, 50), (20, 22)):
+        mask = noise(1, height, width)[..., :1]
+        boxes, points = [[0, 0, width / 2, height], [width / 4, height / 2, width, height]], [[1, 2], [9, 19]]
+        example = {"image": noise(2, height, width), "id": 5, "mask": mask, "boxes": boxes, "labels": [1, 2]}
+        spec = {"id": tf.int64, "labels": tf.int64, "image": tf.uint8, "mask": tf.uint8}
+        example |= {"keypoints": points}
+        got = move({n: tf.constant(value, spec.get(n, tf.float32)) for n, value in example.items()})
+        factor = min(SIDE / min(height, width), 1)
+        side = height * factor, width * factor
+        rows, columns = (
+            np.int64((np.arange(int(n)) + 0.5) * full / int(n))
+            for n, full in zip(side, (height, width), strict=True)
+        )
+        assert got["image"].shape == (int(side[0]), int(side[1]), 3)
+        np.testing.assert_array_equal(got["mask"], mask[rows][:, columns])
+        by = np.array([int(side[1]) / width, int(side[0]) / height])
+        np.testing.assert_allclose(got["boxes"], boxes * np.tile(by, 2), atol=1e-5)
+        np.testing.assert_allclose(got["keypoints"], points * by, atol=1e-5)
+        np.testing.assert_array_equal(got["labels"], [1, 2])
 
 
 @pytest.mark.parametrize(
