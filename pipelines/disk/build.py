@@ -139,7 +139,7 @@ class Job:
         self.left_out = features.left_out(loaded.element_spec)
         self.others: Record = {}  # specs by name
         if features.others(loaded.element_spec, plan.label):
-            self.others = loaded.map(lambda record: (record["id"], self._others(record))).element_spec[1]
+            self.others = loaded.map(self._others).element_spec[1]
         if self.aug is not None and plan.shorter_side:
             features.check_said(self.aug, self.others, plan.shorter_side)
         self.features = features.of(self.others)
@@ -186,6 +186,7 @@ class Job:
         make = functools.partial(self._make, stored)
         return numbered.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
+    @tf.autograph.experimental.do_not_convert  # nothing there to convert; looking takes seconds
     def _make(self, stored: bool, number: tf.Tensor, record: Record) -> tuple[tf.Tensor, ...]:
         record = self.source.load(record)
         id_, label = record["id"], record.get(self.plan.label or "label")
@@ -230,9 +231,10 @@ class Job:
         side = self.plan.shorter_side
         return smaller(self.aug, example, side) if side else self.aug(example, example["id"], epoch)
 
-    def _others(self, record: Record) -> Record:
-        """What is kept of a loaded record beside image, id and label."""
-        return features.others(self._moved(self._decoded(record), 0), self.plan.label)
+    @tf.autograph.experimental.do_not_convert
+    def _others(self, record: Record) -> tuple[tf.Tensor, Record]:
+        """The id of a loaded record, and what is kept of it beside image, id and label."""
+        return record["id"], features.others(self._moved(self._decoded(record), 0), self.plan.label)
 
 
 def read_manifest(path: Path) -> Json:

@@ -183,9 +183,11 @@ def _records(source: Source) -> Iterator[Whole]:
     """
     raw = _is_raw(source)
 
+    @tf.autograph.experimental.do_not_convert  # nothing there to convert; looking takes a second
     def complete(number: tf.Tensor, record: Record) -> Record:
         return ragged_features(source.load(record))
 
+    @tf.autograph.experimental.do_not_convert
     def with_pixels(number: tf.Tensor, record: Record) -> tuple[Record, tf.Tensor]:
         record = complete(number, record)
         image = record["image"]
