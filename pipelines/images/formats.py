@@ -118,7 +118,7 @@ def raw_window(
     values, first = tf.cond(2 * height < size[0], rows, whole)
 
     def cut(colours: int) -> tf.Tensor:
-        image = tf.reshape(values, [-1, size[1], colours])
+        image = tf.reshape(values, [zero - 1, size[1], colours])
         return tf.slice(image, [first, left, 0], [height, width, colours])
 
     def of_grey() -> tf.Tensor:

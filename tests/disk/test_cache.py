@@ -113,8 +113,8 @@ def test_a_file_of_another_source_is_refused(folder, file, tmp_path):
         zeros.cache(tmp_path)
 
 
-def test_no_room(folder, tmp_path, monkeypatch):
-    source = pl.from_folder(folder)
+def test_no_room(tmp_path, monkeypatch):
+    source = pl.from_arrays(np.zeros([5, 20, 20, 3], np.uint8))
     monkeypatch.setattr(room, "free_memory", lambda: 1000)
     with pytest.raises(MemoryError, match="decoded needs about .* GB, 1e-06 GB are free in memory"):
         source.cache()

@@ -11,6 +11,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 import augrng as ar
+from pipelines.disk.build import Job, Plan
 from pipelines.disk.features import check_said
 from pipelines.disk.forms import recipe_of
 from scripts import build as build_script
@@ -123,21 +124,20 @@ def test_a_recipe_moves_them(rich, augmented):
     assert sorted({len(record["objects"]["bbox"]) for record in records})[0] == 0
 
 
-def test_they_move_with_images_that_are_made_smaller(rich, tmp_path):
-    aug = ar.Compose([ar.Resize(10, antialias="exact")], seed=3, targets=TARGETS)
-    (tmp_path / "recipe.json").write_text(aug.to_json())
-    options = ["--pixels", "--shorter-side", 10, "--recipe", tmp_path / "recipe.json"]
-    assert build(f"tfds-dir:{rich}", tmp_path / "out", *options) == 0
+def test_they_move_with_images_that_are_made_smaller(rich):
+    recipe = ar.Compose([ar.Resize(10, antialias="exact")], seed=3, targets=TARGETS).to_json()
+    job = Job(Plan(f"tfds-dir:{rich}", recipe, shorter_side=10, pixels=True))
     there = {example["index"]: example for example in examples()}
-    for record in read_back(tmp_path / "out"):
-        example, objects = there[record["index"]], record["objects"]
-        with Image.open(io.BytesIO(record["image"])) as picture:
+    for made in job.examples(0, stored=True):
+        assert made.failure == ""
+        got = tf.nest.map_structure(plain, made.others[0])
+        example, objects = there[got["index"]], got["objects"]
+        with Image.open(io.BytesIO(made.stored[0])) as picture:
             expected = Image.fromarray(example["image"]).resize((11, 10), Image.Resampling.BILINEAR)
             assert np.abs(np.subtract(picture, expected, dtype=int)).max() <= 1
         mask = example["segmentation_mask"][1::2, 1::2]  # of two pixels that lie as near the one behind
-        assert_same(
-            record, {**example, "image": record["image"], "objects": objects, "segmentation_mask": mask}
-        )
+        del example["image"]
+        assert_same(got, {**example, "objects": objects, "segmentation_mask": mask})
         np.testing.assert_allclose(objects["bbox"], example["objects"]["bbox"], atol=1e-6)
         np.testing.assert_array_equal(objects["label"], example["objects"]["label"])
 

@@ -16,7 +16,8 @@ import pipelines as pl
 from pipelines.disk.forms import recipe_of, reduced
 from pipelines.disk.forms import smaller as smaller_example
 from pipelines.images.decode import decode
-from tests.disk.test_build import build, contents, manifest_of, noise, verify
+from pipelines.images.formats import raw_bytes, raw_window
+from tests.disk.test_build import build, manifest_of, noise, verify
 
 SIDE = 24
 SHAPES = {"cat/wide.jpg": (33, 50), "cat/turned.jpg": (61, 40), "dog/long.png": (90, 30), "dog/small.jpg": (20, 24),
@@ -50,7 +51,7 @@ def smaller(images, tmp_path_factory):
 @pytest.fixture(scope="module")
 def raw(images, tmp_path_factory):
     out = tmp_path_factory.mktemp("raw") / "out"
-    assert build(f"folder:{images}", out, "--pixels", "--shards", 2) == 0
+    assert build(f"folder:{images}", out, "--pixels", "--recipe", "RandomCrop(8, 8)", "--seed", 7) == 0
     return out
 
 
@@ -107,15 +108,15 @@ def test_larger_images_are_pillows_smaller_ones(images, smaller):
     assert tfds.builder_from_directory(smaller).info.features["label"].names == ["cat", "dog"]
 
 
-def test_raw_pixels_are_tensorflows(images, raw):
+def test_raw_pixels_are_tensorflows_through_the_recipe(images, raw):
     for path, data in bytes_of(raw).items():
         original = (images / path).read_bytes()
         decoder = tf.io.decode_jpeg if path.endswith("jpg") else tf.io.decode_image
         options = {"dct_method": "INTEGER_ACCURATE"} if path.endswith("jpg") else {}
         pixels = decoder(original, channels=3, **options).numpy()
         pixels = np.rot90(pixels, -1) if "turned" in path else pixels
-        np.testing.assert_array_equal(pillow(data), pixels)
-        assert len(data) == 64 + pixels.size
+        np.testing.assert_array_equal(pillow(data), cropped(pixels, int(ar.string_ids(path))))
+        assert len(data) == 64 + 8 * 8 * 3
     read = next(iter(tfds.builder_from_directory(raw).as_dataset(split="train", as_supervised=True)))
     assert read[0].dtype == tf.string
 
@@ -134,40 +135,40 @@ def test_raw_pixels_are_read_back_by_the_reader_of_encoded_images(raw):
     assert manifest_of(raw)["fingerprint"] == str(total)
 
 
-def test_a_build_of_smaller_jpegs_goes_on_and_its_pixels_are_those_of_its_files(images, smaller, capsys):
-    before = contents(smaller)
-    next(smaller.glob("*00001-of-00002")).unlink()
-    assert build(f"folder:{images}", smaller, "--shards", 2, "--shorter-side", SIDE) == 0
-    assert contents(smaller) == before
+def test_the_pixels_of_smaller_jpegs_are_those_of_their_files(smaller):
     files = bytes_of(smaller).items()
     parts = (ar.fingerprint(pillow(data), int(ar.string_ids(path)), 0) for path, data in files)
     assert manifest_of(smaller)["fingerprint"] == str(sum(parts, ar.Fingerprint()))
-    assert build(f"folder:{images}", smaller, "--shards", 2) == 2
-    assert f"shorter_side is {SIDE} there, null asked for" in capsys.readouterr().err
 
 
-def test_verify_tells_of_another_quality(smaller, tmp_path, capsys):
+def test_a_build_is_of_its_quality_alone(images, smaller, tmp_path, capsys):
     copy = shutil.copytree(smaller, tmp_path / "smaller")
     manifest = manifest_of(copy)
     manifest["arguments"]["quality"] = 50
     (copy / "manifest.json").write_text(json.dumps(manifest))
     assert verify(copy / "manifest.json") == 1
     assert capsys.readouterr().out.count("pixels differ") == 3  # those that were made smaller
+    assert build(f"folder:{images}", copy, "--shards", 2, "--shorter-side", SIDE) == 2
+    assert "quality is 50 there, null asked for" in capsys.readouterr().err
 
 
-def test_raw_grey_pixels_of_a_recipe(images, tmp_path):
-    options = ["--channels", 1, "--recipe", "RandomCrop(8, 8)", "--seed", 7]
-    assert build(f"folder:{images}", tmp_path, "--pixels", *options) == 0
-    for path, data in bytes_of(tmp_path).items():
-        with Image.open(io.BytesIO(data)) as picture:
-            assert (picture.mode, picture.size) == ("L", (8, 8))
-            if path.endswith("jpg"):
-                grey = tf.io.decode_jpeg((images / path).read_bytes(), 1, dct_method="INTEGER_ACCURATE")[
-                    ..., 0
-                ]
-                grey = np.rot90(grey, -1) if "turned" in path else grey
-                np.testing.assert_array_equal(picture, cropped(grey, int(ar.string_ids(path))))
-    assert pl.from_tfds(tfds.builder_from_directory(tmp_path), id="id").channels == 1
+@pytest.mark.parametrize("stored", [1, 3])
+def test_windows_of_raw_pixels(stored):
+    pixels = noise(3, 20, 14)[..., :stored]
+    contents = raw_bytes(pixels)
+    with Image.open(io.BytesIO(contents)) as picture:
+        assert (picture.mode, picture.size) == ("L" if stored == 1 else "RGB", (14, 20))
+    expected = {stored: pixels, 4 - stored: np.repeat(pixels, 3, -1)}
+    if stored == 3:
+        expected[1] = tf.image.rgb_to_grayscale(pixels).numpy()
+    for channels, whole in expected.items():
+        np.testing.assert_array_equal(decode(contents, channels=channels), whole)
+        for top, left, height, width in ((0, 0, 20, 14), (7, 3, 4, 5), (1, 2, 18, 12), (19, 13, 1, 1)):
+            window = raw_window(contents, [20, 14], [top, left, height, width], channels)
+            np.testing.assert_array_equal(window, whole[top : top + height, left : left + width])
+    for damaged in (contents[:-1], contents + b"0"):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="more or fewer than the header says"):
+            decode(damaged, channels=stored)
 
 
 def test_targets_are_moved_with_what_is_made_smaller():
