@@ -91,7 +91,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--label", help='integer feature to keep as "label" (default: label; tfrecord: none)')
     parser.add_argument("--data-dir", help="of tfds: sources; where digits and photos go (default out/data)")
     parser.add_argument(
-        "--shorter-side", type=int, help="make larger images so small and write JPEGs; smaller ones stay"
+        "--shorter-side",
+        type=int,
+        help="make larger images so small, targets with them, and write JPEGs; smaller ones stay",
     )
     parser.add_argument("--quality", type=int, help=f"of these JPEGs (default {QUALITY})")
     parser.add_argument("--pixels", action="store_true", help="write raw pixels, which need no decoding")
