@@ -33,6 +33,9 @@ def keep_programs(folder: str | Path | None = None) -> Path:
     each such combination has a folder of its own within. Nothing is ever taken out: delete the folder
     when it has grown too large. Only use a folder that no one else can write to: what is in it is executed.
 
+    For each program that is found TensorFlow logs "Error parsing text-format tensorflow.XlaSerialized...", as
+    it tries to read the file as text first. Nothing is wrong then.
+
     Args:
       folder: where programs are kept; by default "augrng/programs" in the user's folder for caches. With no
         room for 200 MB or no right to write there, programs are only read.

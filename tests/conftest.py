@@ -24,6 +24,7 @@ def quick_to_start():
     `test_fresh_processes_give_the_same_fingerprints`, say, compares
     every transform there with here, the scripts' tests what they print with the README.
     """
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     given, programs = os.environ.get("XLA_FLAGS", ""), ROOT / "out" / "programs"
     keep_programs(programs)
     theirs = os.environ.pop("TF_XLA_FLAGS")
@@ -32,7 +33,6 @@ def quick_to_start():
     )
     keep_programs(programs)
     tf.function(tf.identity, jit_compile=True)(0)  # XLA reads its flags once
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     os.environ.update({"XLA_FLAGS": given, "TF_XLA_FLAGS": theirs})
 
 

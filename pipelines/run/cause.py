@@ -48,17 +48,18 @@ def cause_of(source: Source, reader: Reader, rows: int) -> Callable[[Record], tf
         text = tf.where(tf.equal(plan.refusal, 0), text, tf.strings.join([text, claim]))
         return tf.where(tf.equal(tf.strings.length(record["image"]), 0), "it is empty", text)
 
-    def of_targets(record: Record) -> tf.Tensor:
-        """What keeps the targets of an image that can be read from being moved."""
+    def of_targets(record: Record) -> tuple[tf.Tensor, tf.Tensor]:
+        """An image, which fails if it cannot be read, and what keeps its targets from being moved."""
         plans = reader.plan_of(record, most=rows)
-        with tf.control_dependencies([each(reader.pixels, record["image"][None], plans)]):
-            return fault(reader.aug, record, Work(plans.whole, plans.rest), plans.size)
+        read = each(reader.pixels, record["image"][None], plans)
+        return read, fault(reader.aug, record, Work(plans.whole, plans.rest), plans.size)
 
     def cause(record: Record) -> tf.data.Dataset:
         loaded = tf.data.Dataset.from_tensors(record).map(source.load).ignore_errors()
         texts = loaded.map(of_plan).ignore_errors()
         if targets_of(reader.aug, loaded.element_spec):
-            texts = loaded.map(of_targets).ignore_errors().concatenate(texts)
+            said = loaded.map(of_targets).map(lambda read, said: said)
+            texts = said.ignore_errors().concatenate(texts)
         texts = texts.concatenate(loaded.map(lambda _: "its JPEG header is truncated or corrupt"))
         unread = "its file cannot be read: it is not there, is no file, or may not be read"
         return texts.concatenate(tf.data.Dataset.from_tensors(unread)).take(1)

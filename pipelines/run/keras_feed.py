@@ -53,8 +53,8 @@ def for_keras(
       aug: the recipe.
       batch_size: examples in a batch; a `tf.distribute` strategy splits it over its replicas.
       inputs: the feature that the model takes; several names, or {input: feature}, for a dict of them.
-      label: the feature that the loss takes, or several, likewise; None for none. Losses take no ragged ones:
-        boxes need `max_boxes`.
+      label: the feature that the loss takes, or several, likewise; None for none. Keras' own losses take no
+        ragged ones: `Boxes(max_boxes=)` pads boxes and what belongs to them.
       weight: the feature that weights each example's loss.
       initial_epoch: the epoch of the first pass, unless `fit` says which.
       evaluation_epoch: the epoch that evaluation and prediction see.
@@ -62,8 +62,8 @@ def for_keras(
 
     Raises:
       TypeError: for an option that `make_dataset` does not know, or that a feed has no use for.
-      ValueError: if there is no such feature, a label is ragged, a weight comes without a label, or no batch;
-        and what `make_dataset` raises.
+      ValueError: if there is no such feature, a weight comes without a label, or no batch; and what
+        `make_dataset` raises.
     """
     for name in _NOT_OPTIONS:
         if name in options:
@@ -76,11 +76,6 @@ def for_keras(
             if not has(spec, name):
                 do = "; pass label=None to predict without" if argument == "label" else ""
                 raise ValueError(f"{argument}: must be of the features {names_in(spec)}, got {name!r}{do}")
-            if argument != "inputs" and _is_ragged(found(spec, name)):
-                raise ValueError(
-                    f"{argument}: must have one shape for all examples, and {name!r} is ragged; "
-                    "Boxes(max_boxes=) pads boxes and what belongs to them"
-                )
     if inputs is None or (weight and label is None):
         raise ValueError(f"inputs: must be given, and label= where weight= is, got {inputs!r} and {label!r}")
     parts = tuple(names for names in (inputs, label, weight) if names is not None)
@@ -266,7 +261,3 @@ def _part(batch: Record, names: _Names) -> Any:
         return found(batch, names)
     pairs = names.items() if isinstance(names, Mapping) else ((name, name) for name in names or ())
     return {key: found(batch, name) for key, name in pairs}
-
-
-def _is_ragged(spec: Any) -> bool:
-    return any(isinstance(part, tf.RaggedTensorSpec) for part in tf.nest.flatten(spec))

@@ -309,6 +309,8 @@ def test_what_fails_is_named_with_its_place_and_cause(broken_source, tmp_path):
 
 
 def test_the_cause_is_told_with_tensorflows_log_switched_off(python, tmp_path):
+    """In a process of its own, where graphs are optimised as a user's are."""
+    write_tfrecords(tmp_path, [png(p) for p in pictures()])
     (tmp_path / "a.png").write_bytes(png(pictures()[0])[:200])
     program = """
 import sys, tensorflow as tf, augrng as ar, pipelines as pl
@@ -316,9 +318,13 @@ aug = ar.Compose([ar.CenterCrop(8, 8)], seed=1)
 try: list(pl.make_dataset(pl.from_folder(sys.argv[1]), aug, batch_size=1))
 except tf.errors.InvalidArgumentError as error: print(error.message)
 list(pl.make_dataset(pl.from_folder(sys.argv[1]), aug, batch_size=1, on_error="skip", skipped=sys.argv[1] + "/log"))
+lacks = {name: tf.io.FixedLenFeature([], kind) for name, kind in (("image", tf.string), ("name", tf.string), ("label", tf.int64))}
+try: list(pl.make_dataset(pl.from_tfrecords(sys.argv[1] + "/part-*", lacks, id="name"), aug, batch_size=4))
+except tf.errors.InvalidArgumentError as error: print(error.message)
 """
     said = python(program, tmp_path, env={"TF_CPP_MIN_LOG_LEVEL": "3"})
     assert "(a.png) cannot be used: its PNG data is truncated or corrupt" in said
+    assert "label (data type: int64) is required but could not be found" in said
     assert (
         (tmp_path / "log")
         .read_text()

@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from augrng.geometry import panes
 from augrng.geometry.panes import Pane
-from augrng.transforms.base import Transform, check_integer, check_probability
+from augrng.random import beta
+from augrng.transforms.base import Transform, check_integer, check_number, check_probability
 from augrng.transforms.parts import Params
 
 SHARE_BITS = 24  # shares of labels, so that float32 holds each exactly
@@ -73,6 +74,17 @@ class Mixing(Transform):
 
     def check(self, dtype: tf.DType) -> None:
         """Raises ValueError for images that cannot be mixed so."""
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Pair(Mixing):
+    """Two examples, in shares of Beta(alpha, alpha); see `MixUp`."""
+
+    alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number(self, "alpha", self.alpha, beta.LEAST, beta.MOST)
 
 
 def number(low: tf.Tensor, high: tf.Tensor) -> tf.Tensor:

@@ -10,13 +10,12 @@ from augrng import fixed
 from augrng.geometry import panes
 from augrng.geometry.panes import Pane
 from augrng.random import beta, draws
-from augrng.transforms.base import check_number
-from augrng.transforms.mixing.base import WHOLE, Mixing, number
+from augrng.transforms.mixing.base import WHOLE, Pair, number
 from augrng.transforms.parts import Params
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class MixUp(Mixing):
+class MixUp(Pair):
     """The weighted mean of an example and another one: lambda of the one, 1 - lambda of the other.
 
     "mixup: Beyond Empirical Risk Minimization" (Zhang et al., 2018), lambda of Beta(alpha, alpha), for each
@@ -56,12 +55,6 @@ class MixUp(Mixing):
 
     num_words: ClassVar[int] = 4
     shows: ClassVar[bool] = False
-
-    alpha: float = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_number(self, "alpha", self.alpha, beta.LEAST, beta.MOST)
 
     def sample(self, words: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
         applied = draws.bernoulli(words[:, 0], self.p)

@@ -10,15 +10,15 @@ from augrng import fixed
 from augrng.geometry import panes
 from augrng.geometry.panes import Pane
 from augrng.random import beta, draws
-from augrng.transforms.base import check_number, check_range
-from augrng.transforms.mixing.base import Mixing, number
+from augrng.transforms.base import check_range
+from augrng.transforms.mixing.base import Mixing, Pair, number
 from augrng.transforms.parts import Params
 
 _CENTER_BITS = 16
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class CutMix(Mixing):
+class CutMix(Pair):
     """A window of another example in an example: the pixels under it, and as much of the label.
 
     "CutMix: Regularization Strategy to Train Strong Classifiers" (Yun et al., 2019), torchvision's window:
@@ -45,12 +45,6 @@ class CutMix(Mixing):
     """
 
     num_words: ClassVar[int] = 6
-
-    alpha: float = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_number(self, "alpha", self.alpha, beta.LEAST, beta.MOST)
 
     def sample(self, words: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
         applied = draws.bernoulli(words[:, 0], self.p)
