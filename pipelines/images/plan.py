@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-import augrng as ar
 from augrng import fixed
 from augrng.geometry import affine, reduce
 from augrng.program import Program
@@ -61,14 +60,15 @@ class Plan(NamedTuple):
     whole: tf.Tensor
 
 
-def rules(aug: ar.Compose, max_pixels: int) -> list[str]:
+def rules(program: Program, max_pixels: int) -> list[str]:
     """What `Plan.refusal` counts: what is asked of an image, in words; the first is of the format."""
-    return [_NOT_AN_IMAGE, _TOO_LARGE.format(max_pixels), *aug.program.rules]
+    return [_NOT_AN_IMAGE, _TOO_LARGE.format(max_pixels), *program.rules]
 
 
 def plan(
-    aug: ar.Compose,
+    program: Program,
     max_pixels: int,
+    pairs: tf.Tensor,
     head: tf.Tensor,
     facts: tf.Tensor,
     ids: tf.Tensor,
@@ -78,8 +78,9 @@ def plan(
     """Plans for N images.
 
     Args:
-      aug: the recipe.
+      program: the recipe's.
       max_pixels: the largest height * width that is allowed.
+      pairs: int64[T, 2], the seeds; see `Program.pairs`.
       head: int32[N, 32] of `header.first_bytes`.
       facts: int32[N, 4] of `Reader.facts`.
       ids: int64[N].
@@ -91,12 +92,11 @@ def plan(
     turned = tf.gather(upright_flags(), known.orientation)[:, :1]
     size = tf.where(turned, stored[:, ::-1], stored)
 
-    program = aug.program
     allowed = tf.reduce_all(stored > 0, -1) & (tf.reduce_prod(stored, -1) <= max_pixels)
     refusal = tf.where(allowed, _OWN_RULES + program.first_broken(size), 1)
     refusal = tf.where(tf.equal(known.format, UNKNOWN), tf.zeros_like(refusal), refusal)
 
-    maps, rest = program.plan(ids, epochs, size, seen)
+    maps, rest = program.plan(ids, epochs, size, seen, pairs)
     reduced = program.antialias is True and program.first_size is not None
     levels = reduce.levels(maps, size) if reduced else tf.zeros_like(size)
     whole, maps, borders = maps, reduce.scale(maps, levels), reduce.borders(size, levels)
