@@ -1,17 +1,14 @@
 """Every feature of an example goes to disk and comes back, moved with its image if a recipe says so."""
 
 import functools
-import io
 import json
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from PIL import Image
 
 import augrng as ar
-from pipelines.disk.build import Job, Plan
 from pipelines.disk.features import check_said
 from pipelines.disk.forms import recipe_of
 from scripts import build as build_script
@@ -122,24 +119,6 @@ def test_a_recipe_moves_them(rich, augmented):
         moved = tf.nest.map_structure(np.asarray, AUG(known, record["id"], record["epoch"]))
         assert_same(record, {**example, **moved})
     assert sorted({len(record["objects"]["bbox"]) for record in records})[0] == 0
-
-
-def test_they_move_with_images_that_are_made_smaller(rich):
-    recipe = ar.Compose([ar.Resize(10, antialias="exact")], seed=3, targets=TARGETS).to_json()
-    job = Job(Plan(f"tfds-dir:{rich}", recipe, shorter_side=10, pixels=True))
-    there = {example["index"]: example for example in examples()}
-    for made in job.examples(0, stored=True):
-        assert made.failure == ""
-        got = tf.nest.map_structure(plain, made.others[0])
-        example, objects = there[got["index"]], got["objects"]
-        with Image.open(io.BytesIO(made.stored[0])) as picture:
-            expected = Image.fromarray(example["image"]).resize((11, 10), Image.Resampling.BILINEAR)
-            assert np.abs(np.subtract(picture, expected, dtype=int)).max() <= 1
-        mask = example["segmentation_mask"][1::2, 1::2]  # of two pixels that lie as near the one behind
-        del example["image"]
-        assert_same(got, {**example, "objects": objects, "segmentation_mask": mask})
-        np.testing.assert_allclose(objects["bbox"], example["objects"]["bbox"], atol=1e-6)
-        np.testing.assert_array_equal(objects["label"], example["objects"]["label"])
 
 
 def test_what_may_move_is_refused_where_no_one_says_whether_it_does():

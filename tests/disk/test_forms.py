@@ -44,7 +44,7 @@ def images(tmp_path_factory):
 @pytest.fixture(scope="module")
 def smaller(images, tmp_path_factory):
     out = tmp_path_factory.mktemp("smaller") / "out"
-    assert build(f"folder:{images}", out, "--shorter-side", SIDE, "--shards", 2) == 0
+    assert build(f"folder:{images}", out, "--shorter-side", SIDE) == 0
     return out
 
 
@@ -141,15 +141,13 @@ def test_the_pixels_of_smaller_jpegs_are_those_of_their_files(smaller):
     assert manifest_of(smaller)["fingerprint"] == str(sum(parts, ar.Fingerprint()))
 
 
-def test_a_build_is_of_its_quality_alone(images, smaller, tmp_path, capsys):
+def test_verify_makes_smaller_jpegs_again(smaller, tmp_path, capsys):
     copy = shutil.copytree(smaller, tmp_path / "smaller")
     manifest = manifest_of(copy)
     manifest["arguments"]["quality"] = 50
     (copy / "manifest.json").write_text(json.dumps(manifest))
     assert verify(copy / "manifest.json") == 1
     assert capsys.readouterr().out.count("pixels differ") == 3  # those that were made smaller
-    assert build(f"folder:{images}", copy, "--shards", 2, "--shorter-side", SIDE) == 2
-    assert "quality is 50 there, null asked for" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("stored", [1, 3])
@@ -172,17 +170,20 @@ def test_windows_of_raw_pixels(stored):
 
 
 def test_targets_are_moved_with_what_is_made_smaller():
-    aug = recipe_of(SIDE, None)
+    targets = {
+        "mask": ar.Mask(), "keypoints": ar.Keypoints("xy"), "objects/boxes": ar.Boxes("xyxy", labels="objects/labels"),
+    }  # fmt: skip
+    aug = recipe_of(SIDE, ar.Compose([ar.Resize(SIDE, antialias="exact")], targets=targets))
     move = tf.function(
         lambda example: smaller_example(aug, example, SIDE), autograph=False, reduce_retracing=True
     )
     for height, width in ((60, 50), (20, 22)):
         mask = noise(1, height, width)[..., :1]
         boxes, points = [[0, 0, width / 2, height], [width / 4, height / 2, width, height]], [[1, 2], [9, 19]]
-        example = {"image": noise(2, height, width), "id": 5, "mask": mask, "boxes": boxes, "labels": [1, 2]}
-        spec = {"id": tf.int64, "labels": tf.int64, "image": tf.uint8, "mask": tf.uint8}
-        example |= {"keypoints": points}
-        got = move({n: tf.constant(value, spec.get(n, tf.float32)) for n, value in example.items()})
+        objects = {"boxes": tf.constant(boxes, tf.float32), "labels": tf.constant([1, 2], tf.int64)}
+        example = {"image": noise(2, height, width), "mask": mask, "id": np.int64(5), "objects": objects}
+        example |= {"keypoints": tf.constant(points, tf.float32), "name": "as it was"}
+        got = move(tf.nest.map_structure(tf.convert_to_tensor, example))
         factor = min(SIDE / min(height, width), 1)
         side = height * factor, width * factor
         rows, columns = (
@@ -192,9 +193,10 @@ def test_targets_are_moved_with_what_is_made_smaller():
         assert got["image"].shape == (int(side[0]), int(side[1]), 3)
         np.testing.assert_array_equal(got["mask"], mask[rows][:, columns])
         by = np.array([int(side[1]) / width, int(side[0]) / height])
-        np.testing.assert_allclose(got["boxes"], boxes * np.tile(by, 2), atol=1e-5)
+        np.testing.assert_allclose(got["objects"]["boxes"], boxes * np.tile(by, 2), atol=1e-5)
         np.testing.assert_allclose(got["keypoints"], points * by, atol=1e-5)
-        np.testing.assert_array_equal(got["labels"], [1, 2])
+        np.testing.assert_array_equal(got["objects"]["labels"], [1, 2])
+        assert (got["id"], got["name"]) == (5, b"as it was")
 
 
 @pytest.mark.parametrize(

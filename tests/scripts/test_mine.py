@@ -33,19 +33,14 @@ def test_advice(figures, slowest, said, unsaid):
     assert not any(part in text for part in unsaid)
 
 
-def pixels(count):
-    return np.random.default_rng(0).integers(0, 256, [count, 16, 20, 3], np.uint8)
-
-
-def test_pixels_in_memory():
-    got = mine.measured(pl.from_arrays(pixels(4)), AUG, 2, 0.1)
-    assert (got.side, got.stored, got.raw, got.output) == (16, 16 * 20 * 3, 16 * 20 * 3, (8, 8))
-    assert all(0 < rate < FAST for rate in (got.end_to_end, got.read, got.augment))
-    assert got.decode == FAST
-
-
-def test_decoding_reads_what_the_recipe_does(tmp_path):
-    for n, image in enumerate(pixels(3)):
+def test_files(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, [3, 16, 20, 3], np.uint8)
+    for n, image in enumerate(pixels):
         Image.fromarray(image).save(tmp_path / f"{n}.png")
-    decoded = mine.decoded(pl.from_folder(tmp_path), AUG, 2)
-    assert [list(sizes) for sizes in decoded.take(3)] == [[16 * 20 * 3] * 2] * 3  # of PNGs all is decoded
+    source = pl.from_folder(tmp_path)
+    stored = np.mean([path.stat().st_size for path in tmp_path.iterdir()])
+    got = mine.measured(source, AUG, 2, 0.02)
+    assert (got.side, got.stored, got.raw, got.output) == (16, stored, 16 * 20 * 3, (8, 8))
+    assert all(0 < rate < FAST for rate in (got.end_to_end, got.read, got.augment, got.decode))
+    images = pl.from_arrays(pixels)
+    assert mine.rate(images.dataset().batch(1).repeat(), 1, 0.01) > 0
