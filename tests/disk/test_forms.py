@@ -174,9 +174,13 @@ def test_targets_are_moved_with_what_is_made_smaller():
         "mask": ar.Mask(), "keypoints": ar.Keypoints("xy"), "objects/boxes": ar.Boxes("xyxy", labels="objects/labels"),
     }  # fmt: skip
     aug = recipe_of(SIDE, ar.Compose([ar.Resize(SIDE, antialias="exact")], targets=targets))
-    move = tf.function(
-        lambda example: smaller_example(aug, example, SIDE), autograph=False, reduce_retracing=True
-    )
+    kinds = {
+        "image": ([None, None, 3], tf.uint8), "mask": ([None, None, 1], tf.uint8), "id": ([], tf.int64),
+        "keypoints": ([2, 2], tf.float32), "name": ([], tf.string),
+    }  # fmt: skip
+    spec = {name: tf.TensorSpec(*kind) for name, kind in kinds.items()}
+    spec["objects"] = {"boxes": tf.TensorSpec([2, 4]), "labels": tf.TensorSpec([2], tf.int64)}
+    move = tf.function(lambda example: smaller_example(aug, example, SIDE), [spec], autograph=False)
     for height, width in ((60, 50), (20, 22)):
         mask = noise(1, height, width)[..., :1]
         boxes, points = [[0, 0, width / 2, height], [width / 4, height / 2, width, height]], [[1, 2], [9, 19]]
