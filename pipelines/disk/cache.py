@@ -86,6 +86,7 @@ def _of_file(source: Source, path: Path, identity: str) -> Source:
     rest = {name: part for name, part in spec.items() if name != "image" or not _is_raw(source)}
     leaves = tf.nest.flatten(rest, expand_composites=True)
     ids = np.frombuffer(base64.b64decode(said["ids"]), "<i8").astype(np.int64)
+    known = tf.constant(ids)  # once, and not in each graph
     wanted = {"image": tf.io.FixedLenFeature([], tf.string)} if "image" not in rest else {}
 
     def parse(where: Record, example: tf.Tensor) -> Record:
@@ -112,7 +113,7 @@ def _of_file(source: Source, path: Path, identity: str) -> Source:
 
     return dataclasses.replace(
         made,
-        records=lambda indices: {**records(indices), "id": tf.gather(ids, indices)},
+        records=lambda indices: {**records(indices), "id": tf.gather(known, indices)},
         read=completed,
         columns=lambda name: ids if name == "id" else columns(name),
     )

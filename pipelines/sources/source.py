@@ -19,6 +19,7 @@ import tensorflow as tf
 import augrng as ar
 
 Record = dict[str, tf.Tensor]
+_AT_ONCE = 4096  # values of a column
 DTYPES = ("uint8", "uint16")  # of decoded images
 _NUMBER = "number in the source"
 # What `Source.cache` calls: `pipelines.images.cache` decodes, and stands above this module.
@@ -80,6 +81,10 @@ class Source:
             raise ValueError(f"{name}: must be a scalar in the records of {self.name}, got {spec}")
         if self.columns is not None:
             return self.columns(name)
+        if self.records is not None and self.read is None:
+            rows = self.records
+            places = tf.data.Dataset.range(self.size or 0).batch(_AT_ONCE)
+            return _joined(places.map(lambda places: rows(places)[name]))  # one by one: 17 times as long
         return values_of(records.map(lambda record: record[name]))
 
     def part(self, keep: Callable[[Any], Any]) -> "Source":
@@ -195,8 +200,12 @@ class Source:
 
 def values_of(values: tf.data.Dataset) -> np.ndarray:
     """What a dataset of scalars holds, as one array."""
-    nothing = np.zeros([0], values.element_spec.dtype.as_numpy_dtype)
-    return np.concatenate([nothing, *values.batch(4096).as_numpy_iterator()])
+    return _joined(values.batch(_AT_ONCE))
+
+
+def _joined(blocks: tf.data.Dataset) -> np.ndarray:
+    nothing = np.zeros([0], blocks.element_spec.dtype.as_numpy_dtype)
+    return np.concatenate([nothing, *blocks.as_numpy_iterator()])
 
 
 def ragged_features(record: Record) -> Record:
