@@ -19,7 +19,6 @@ import tensorflow as tf
 import augrng as ar
 
 Record = dict[str, tf.Tensor]
-_AT_ONCE = 4096  # values of a column
 DTYPES = ("uint8", "uint16")  # of decoded images
 _NUMBER = "number in the source"
 # What `Source.cache` calls: `pipelines.images.cache` decodes, and stands above this module.
@@ -82,8 +81,7 @@ class Source:
         if self.columns is not None:
             return self.columns(name)
         if self.records is not None and self.read is None:
-            rows = self.records
-            places = tf.data.Dataset.range(self.size or 0).batch(_AT_ONCE)
+            rows, places = self.records, tf.data.Dataset.range(self.size or 0).batch(4096)
             return _joined(places.map(lambda places: rows(places)[name]))  # one by one: 17 times as long
         return values_of(records.map(lambda record: record[name]))
 
@@ -200,7 +198,7 @@ class Source:
 
 def values_of(values: tf.data.Dataset) -> np.ndarray:
     """What a dataset of scalars holds, as one array."""
-    return _joined(values.batch(_AT_ONCE))
+    return _joined(values.batch(4096))
 
 
 def _joined(blocks: tf.data.Dataset) -> np.ndarray:
