@@ -23,6 +23,8 @@ from augrng.transforms.parts import Params
 class Program:
     """What a reader needs of a recipe; see `Compose.program`.
 
+    Programs are equal if they differ in seeds at most, so that all of them can share what is compiled.
+
     Args:
       chain: of the recipe's transforms.
       pairs: the seed pair of each.
@@ -33,6 +35,20 @@ class Program:
         self, chain: Chain, pairs: Sequence[tuple[int, int]], targets: Mapping[str, Target] | None
     ) -> None:
         self._chain, self._pairs, self._targets = chain, pairs, targets
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Program) and self._same() == other._same()
+
+    def __hash__(self) -> int:
+        return hash(self._same())
+
+    def _same(self) -> tuple[Any, ...]:
+        return self._chain, None if self._targets is None else tuple(self._targets.items())
+
+    @property
+    def pairs(self) -> tf.Tensor:
+        """The seed pair of each transform, those inside of others too, int64[T, 2]."""
+        return tf.constant(self._pairs, tf.int64, [len(self._pairs), 2])
 
     @property
     def sampling(self) -> Sampling:
@@ -104,7 +120,14 @@ class Program:
             return None
         return rectangles(seen or self.seen(None, single=False), self.targets_of(seen), sizes)
 
-    def plan(self, ids: Any, epoch: Any, sizes: Any, seen: Mapping[str, Tensors] | None = None) -> Work:
+    def plan(
+        self,
+        ids: Any,
+        epoch: Any,
+        sizes: Any,
+        seen: Mapping[str, Tensors] | None = None,
+        pairs: tf.Tensor | None = None,
+    ) -> Work:
         """What is to be done with each example: for readers that decode only what will be read.
 
         Args:
@@ -112,6 +135,7 @@ class Program:
           epoch: int64[] or int64[B].
           sizes: int64[B, 2], height and width of the images; see `first_broken`.
           seen: what draws depend on of these examples; see `seen`.
+          pairs: int64[T, 2], to be used in place of `pairs`.
 
         Returns:
           The map, int64[B, 2, 3], from output to source positions, with 24 fraction bits (see `affine`); and
@@ -120,8 +144,9 @@ class Program:
         ids, epoch = arguments.examples(ids, epoch)
         sizes = arguments.integers(sizes, "sizes")
         boxes = self.rectangles(seen or {}, sizes)
-        pairs = tf.constant(self._pairs, tf.int64, [len(self._pairs), 2])
-        return self._chain.plan(pairs, ids, tf.reshape(epoch, [-1]), sizes, boxes)
+        return self._chain.plan(
+            self.pairs if pairs is None else pairs, ids, tf.reshape(epoch, [-1]), sizes, boxes
+        )
 
     def targets_of(self, names: Iterable[str]) -> Mapping[str, Target]:
         """The targets of examples with these names in them, by name."""

@@ -1,5 +1,6 @@
 """From records to batches."""
 
+import pipelines.disk.cache  # noqa: F401  what Source.cache calls
 from pipelines.run.dataset import make_dataset as make_dataset
 from pipelines.run.dataset import skipped_ids as skipped_ids
 from pipelines.run.keras_feed import KerasFeed as KerasFeed

@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 HERE = Path(__file__).resolve().parent
 TORCH = ["albumentations", "torchvision", "kornia"]
-PEERS = {*TORCH, "OpenCV warpAffine", "DALI", "Grain"}  # need no TensorFlow
+PEERS = {*TORCH, "albumentations, smaller", "OpenCV warpAffine", "DALI", "Grain"}  # need no TensorFlow
 
 
 class Row(NamedTuple):
@@ -41,6 +41,7 @@ class Row(NamedTuple):
 
 
 END_TO_END = ["augrng", "decoding alone", "tf.image", *TORCH, "DALI", "Grain"]
+FORMS = ["augrng", "augrng, smaller", "augrng, raw", "albumentations", "albumentations, smaller"]
 ROWS = {
     "keys": Row(
         "keys and 4 words, 65,536 examples, one core", "us", 1e6, False, ["augrng", "vectorized_map"]
@@ -63,6 +64,8 @@ ROWS = {
     ),
     "jpeg_500x375": Row("JPEG 500x375 to 224x224, end to end", "images/s", 1, True, END_TO_END),
     "jpeg_2560x1600": Row("JPEG 2560x1600 to 224x224, end to end", "images/s", 1, True, END_TO_END),
+    "forms_500x375": Row("JPEG 500x375, as it is, 256 high, raw", "images/s", 1, True, FORMS),
+    "forms_2560x1600": Row("JPEG 2560x1600, as it is, 400 high, raw", "images/s", 1, True, FORMS),
     "tfrecord_500x375": Row(
         "JPEG 500x375 in TFRecords to 224x224, end to end", "images/s", 1, True, ["augrng", "augrng in order"]
     ),
@@ -104,6 +107,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
+    add("--mine", metavar="SOURCE", help="measure this source instead (as build.py's) and say what bounds it")
+    add("--recipe", help="with --mine: a file of JSON, JSON, or calls such as RandomCrop(224, 224)")
+    add("--batch", type=int, default=64, help="with --mine: images in a batch (default 64)")
+    add("--data-dir", help="with --mine: of tfds: sources")
     add("--rounds", type=int, default=3, help="measurements of each contender (default 3)")
     add("--row", choices=ROWS, action="append", help="only this row; may be repeated")
     add("--seconds", type=float, default=4, help="that each measurement takes at least (default 4)")
@@ -113,6 +120,11 @@ def main() -> None:
     add("--pictures", type=Path, help="draw an output of each contender here, PNG")
     args = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if args.mine:
+        found = of_mine(args, parser)
+        if args.json:
+            args.json.write_text(json.dumps(found, indent=1))
+        return
     report: dict[str, Any] = {"machine": machine(), "versions": {}, "rows": {}, "memory": {}}
     print(report["machine"])
     with tempfile.TemporaryDirectory() as made:
@@ -128,6 +140,18 @@ def main() -> None:
         args.json.write_text(json.dumps(report, indent=1))
     if args.plot:
         draw_ratios(report, args.plot)
+
+
+def of_mine(args: argparse.Namespace, parser: argparse.ArgumentParser) -> dict[str, Any]:
+    """`scripts/mine.py`, whose mistakes are answered as argparse's are."""
+    if not args.recipe:
+        parser.error("--mine: needs --recipe, a file or calls such as RandomResizedCrop(224, 224)")
+    from mine import mine
+
+    try:
+        return mine(args)
+    except (OSError, ValueError, TypeError) as error:
+        parser.error(str(error))
 
 
 def machine() -> str:

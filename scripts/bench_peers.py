@@ -22,6 +22,7 @@ WORKS = {
     "jpeg_2560x1600": (True, 224, 30),
     "jpeg_rand_augment": (True, 224, 0),
 }
+WORKS |= {f"{row}.smaller": WORKS[row] for row in measuring.JPEGS}
 WORKERS = 2
 
 
@@ -271,6 +272,10 @@ for jpegs in measuring.JPEGS:
         **{name: partial(loader, jpegs, name) for name in TRANSFORMS},
         "DALI": partial(dali, jpegs),
         "Grain": partial(grain, jpegs),
+    }
+    CONTENDERS[f"forms_{jpegs[5:]}"] = {
+        "albumentations": partial(loader, jpegs, "albumentations"),
+        "albumentations, smaller": partial(loader, f"{jpegs}.smaller", "albumentations"),
     }
 PACKAGES = {
     "OpenCV warpAffine": "opencv-python-headless",

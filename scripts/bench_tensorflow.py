@@ -15,6 +15,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import bench_colors
+import bench_forms
 import bench_targets
 import keras
 import measuring
@@ -141,15 +142,13 @@ def tf_image_small(folder: Path) -> Found:
     return mapped_small(lambda batch: tf.map_fn(of_one, batch), folder)
 
 
-def jpegs(row: str, folder: Path) -> Found:
-    return jpegs_with(row, folder, row)
-
-
 def jpegs_with(recipe_row: str, folder: Path, row: str = JPEGS[0]) -> Found:
     measuring.one_thread_an_image()
-    source = pl.from_folder(folder / row)
-    aug = recipe(recipe_row)
-    return streamed(pl.make_dataset(source, aug, batch_size=64, epochs=None, seed=1), 64)
+    return jpegs_of(recipe_row, pl.from_folder(folder / row))
+
+
+def jpegs_of(recipe_row: str, source: pl.Source) -> Found:
+    return streamed(pl.make_dataset(source, recipe(recipe_row), batch_size=64, epochs=None, seed=1), 64)
 
 
 def tfrecords(access: str, folder: Path) -> Found:
@@ -273,7 +272,7 @@ CONTENDERS: dict[str, dict[str, Callable[[Path], Found]]] = {
     "small": {"augrng": small, "Keras layers": keras_small, "tf.image": tf_image_small},
     **{
         row: {
-            "augrng": partial(jpegs, row),
+            "augrng": partial(jpegs_with, row, row=row),
             "decoding alone": partial(decode_alone, row),
             "tf.image": partial(tf_image_jpegs, row),
         }
@@ -292,6 +291,7 @@ CONTENDERS: dict[str, dict[str, Callable[[Path], Found]]] = {
     "first_batch": {"augrng": partial(first_batch, 0), "augrng at step 10**6": partial(first_batch, LATE)},
     "gpu": {name: partial(on_device, name) for name in ("augrng", "copy", "Keras layers")},
     "compile": {"augrng": compile_ours, "Keras layers": compile_keras},
+    **{f"forms_{row[5:]}": bench_forms.of(row, partial(jpegs_of, row)) for row in JPEGS},
     **{f"stages_{row[5:]}": {name: partial(stage, row, name) for name in measuring.STAGES} for row in JPEGS},
 }
 PACKAGES = {"augrng": "tensorflow", "Keras layers": "keras"}

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 import augrng as ar
 from pipelines.disk.build import BuildError, Job, Plan, cause
+from pipelines.disk.forms import QUALITY
 from pipelines.disk.shards import build
 from pipelines.sources.source import duplicate_ids
 from pipelines.sources.spec import kinds, open_source
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         if args.check:
             return check(args)
         recipe = args.recipe and ar.read_recipe(args.recipe, args.seed).to_json()
-        places = (args.channels, args.label, args.data_dir)
+        places = (args.channels, args.label, args.data_dir, args.shorter_side, args.quality, args.pixels)
         job = Job(Plan(args.source, recipe, args.variants, args.shards, args.on_error, *places))
         with tqdm(total=len(job.ids), desc=args.source, unit=" examples") as bar:
             manifest = build(job, args.out, overwrite=args.overwrite, done=bar.update)
@@ -89,6 +90,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--channels", type=int, choices=[1, 3, 4], help="default: the TFDS dataset's, else 3")
     parser.add_argument("--label", help='integer feature to keep as "label" (default: label; tfrecord: none)')
     parser.add_argument("--data-dir", help="of tfds: sources; where digits and photos go (default out/data)")
+    parser.add_argument(
+        "--shorter-side",
+        type=int,
+        help="make larger images so small, targets with them, and write JPEGs; smaller ones stay",
+    )
+    parser.add_argument("--quality", type=int, help=f"of these JPEGs (default {QUALITY})")
+    parser.add_argument("--pixels", action="store_true", help="write raw pixels, which need no decoding")
     parser.add_argument("--overwrite", action="store_true", help="remove an earlier build from OUT first")
     parser.add_argument("--check", action="store_true", help="build nothing; report ids that occur twice")
     args = parser.parse_intermixed_args(arguments)  # OUT may follow options

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 JPEGS = {"jpeg_500x375": (500, 375, 256), "jpeg_2560x1600": (2560, 1600, 48)}  # row -> width, height, files
+SHORTER_SIDES = {"jpeg_500x375": 256, "jpeg_2560x1600": 400}  # of what is made smaller beforehand
 STAGES = [
     "header",
     "draws and map",

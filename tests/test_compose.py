@@ -366,3 +366,14 @@ def test_mistakes_are_found_when_the_dataset_is_built():
         dataset.map(lambda image: CROP(image[:5], 0, 0))
     with pytest.raises(ValueError, match="images: must have shape"):
         dataset.map(lambda image: CROP(tf.io.decode_image(tf.io.encode_png(image)), 0, 0))
+
+
+def test_programs_of_recipes_that_differ_in_seeds_are_one_with_other_pairs():
+    one, two = (ar.Compose([ar.RandomCrop(8, 8)], seed=seed).program for seed in (1, 2))
+    assert (one == two, hash(one) == hash(two)) == (True, True)
+    assert one != ar.Compose([ar.RandomCrop(8, 9)], seed=1).program
+    assert one != ar.Compose([ar.RandomCrop(8, 8)], seed=1, targets={}).program
+    ids, sizes = np.arange(4), np.full([4, 2], 30)
+    expected = two.plan(ids, 0, sizes).map.numpy()
+    np.testing.assert_array_equal(one.plan(ids, 0, sizes, pairs=two.pairs).map, expected)
+    assert (one.plan(ids, 0, sizes).map.numpy() != expected).any()

@@ -1,1 +1,1 @@
-"""Datasets built on disk, and verified."""
+"""Datasets built on disk and verified; sources kept decoded."""

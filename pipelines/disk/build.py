@@ -1,6 +1,6 @@
 """Materialised datasets: a source, plain or augmented, written as TFRecord shards that TFDS reads back.
 
-    OUT/digits-train.tfrecord-00000-of-00004   tf.train.Example: image (PNG), id, epoch, all else it has
+    OUT/digits-train.tfrecord-00000-of-00004   tf.train.Example: image (see `forms`), id, epoch, all else
     OUT/dataset_info.json, features.json       for tfds.builder_from_directory(OUT)
     OUT/record_offsets.npz                     where the records of each shard begin, for random access
     OUT/manifest.json                          from what and with what it was made, counts, fingerprints
@@ -26,7 +26,9 @@ import tensorflow as tf
 import augrng as ar
 from augrng.targets.base import names_in
 from pipelines.disk import features
+from pipelines.disk.forms import check_form, check_kind, jpeg, recipe_of, smaller
 from pipelines.images.decode import decode
+from pipelines.images.formats import raw_bytes
 from pipelines.sources.source import Record
 from pipelines.sources.spec import open_source
 
@@ -43,12 +45,12 @@ class BuildError(Exception):
 
 
 class Example(NamedTuple):
-    """An example's variants, uint8 or uint16[k, H, W, C], PNGs of them, all else; or why there are none."""
+    """An example's variants, uint8 or uint16[k, H, W, C], what is stored, all else; or why there are none."""
 
     id: int
     label: int = 0
     pixels: np.ndarray = np.zeros([0])
-    pngs: tuple[bytes, ...] = ()
+    stored: tuple[bytes, ...] = ()
     others: tuple[Record, ...] = ()
     failure: str = ""
 
@@ -80,6 +82,11 @@ class Plan:
       label: the integer feature to keep as "label"; None is the feature "label", if there is one (of
         tfrecord: sources none).
       data_dir: where tfds: looks; digits and photos are prepared there, None is "out/data".
+      shorter_side: makes larger images smaller until their shorter side has so many pixels, and writes JPEGs
+        (raw pixels, if these are asked for). Targets are moved with them: those with plain names, or those
+        of a recipe that is `Resize(shorter_side, antialias="exact")`. None changes no size, and writes PNGs.
+      quality: of these JPEGs, 1 to 100; None is 92.
+      pixels: whether raw pixels are written; see `forms`.
     """
 
     source: str
@@ -90,6 +97,9 @@ class Plan:
     channels: int | None = None
     label: str | None = None
     data_dir: str | None = None
+    shorter_side: int | None = None
+    quality: int | None = None
+    pixels: bool = False
 
 
 class Job:
@@ -97,17 +107,20 @@ class Job:
 
     Raises:
       FileNotFoundError: if the source is not there.
-      TypeError: if its images are not uint8 or uint16, or its labels no integers.
+      TypeError: if its images cannot be stored in this form, or its labels are no integers.
       ValueError: if an argument is out of range, or the source is empty or cannot be read.
     """
 
     def __init__(self, plan: Plan) -> None:
         if plan.on_error not in ("raise", "skip"):
             raise ValueError(f'on_error: must be "raise" or "skip", got {plan.on_error!r}')
-        if plan.variants < 1 or (plan.recipe is None and plan.variants > 1):
+        drawn = plan.recipe is not None and plan.shorter_side is None
+        if plan.variants < 1 or (plan.variants > 1 and not drawn):
             rule = "at least 1" if plan.variants < 1 else "1 without a recipe, as all would be equal"
             raise ValueError(f"variants: must be {rule}, got {plan.variants}")
-        self.aug = None if plan.recipe is None else ar.from_json(plan.recipe)
+        check_form(plan.shorter_side, plan.quality, plan.pixels)
+        aug = None if plan.recipe is None else ar.from_json(plan.recipe)
+        self.aug = recipe_of(plan.shorter_side, aug) if plan.shorter_side else aug
         try:
             self.source, self.stem, channels = open_source(plan.source, plan.data_dir, plan.label)
             self.ids = self.source.ids()
@@ -120,18 +133,15 @@ class Job:
         if not 1 <= count <= min(size, 99_999):
             raise ValueError(f"shards: must be at least 1 and at most the {size} examples, got {count}")
         self.plan = dataclasses.replace(plan, shards=count, channels=plan.channels or channels)
-        _, _, label, pixels, _, _ = self._dataset(0, png=False).element_spec
+        _, _, label, pixels, _, _ = self._dataset(0, stored=False).element_spec
         self.labelled, self.shape, self.dtype = label.shape.rank == 0, pixels.shape[1:], pixels.dtype
-        if self.dtype not in (tf.uint8, tf.uint16) or self.shape[-1] not in (1, 3, 4):
-            raise TypeError(
-                "source: images must be uint8 or uint16 with 1, 3 or 4 channels to become PNGs, got "
-                f"{self.dtype.name} with {self.shape[-1]}"
-            )
         loaded = self.source.dataset()
         self.left_out = features.left_out(loaded.element_spec)
-        self.others = loaded.map(lambda record: (record["id"], self._others(record))).element_spec[
-            1
-        ]  # by name
+        self.others: Record = {}  # specs by name
+        if features.others(loaded.element_spec, plan.label):
+            self.others = loaded.map(self._others).element_spec[1]
+        if self.aug is not None and plan.shorter_side:
+            features.check_said(self.aug, self.others, plan.shorter_side)
         self.features = features.of(self.others)
         self.files = [f"{self.stem}-{shard:05d}-of-{count:05d}" for shard in range(count)]
         self.bounds = [size * shard // count for shard in range(count + 1)]
@@ -150,16 +160,16 @@ class Job:
             "ids": hashlib.sha256(self.ids.astype("<i8").tobytes()).hexdigest(),
         }
 
-    def examples(self, start: int, *, png: bool) -> Iterator[Example]:
+    def examples(self, start: int, *, stored: bool) -> Iterator[Example]:
         """The examples from index `start` on, in order; one that cannot be made has a `failure`.
 
         Raises:
           BuildError: if the source is not what it was when it was opened, or memory or the like runs out.
         """
-        made = iter(self._dataset(start, png).prefetch(tf.data.AUTOTUNE))
+        made = iter(self._dataset(start, stored).prefetch(tf.data.AUTOTUNE))
         for index, id_ in enumerate(self.ids[start:].tolist(), start):
             try:
-                number, found, label, pixels, pngs, others = (tensor.numpy() for tensor in next(made))
+                number, found, label, pixels, files, others = (tensor.numpy() for tensor in next(made))
             except _UNREADABLE as error:  # the iterator goes on with the next example
                 yield Example(id_, failure=cause(error))
                 continue
@@ -167,15 +177,17 @@ class Job:
                 raise BuildError(f"{self.source.name}: failed at id {id_}: {cause(error)}") from error
             if (number, found) != (index, id_):
                 raise BuildError(f"{self.source.name}: changed while read, id {found} stands where {id_} was")
+            files = map(raw_bytes, pixels) if self.plan.pixels and stored else files
             kept = tuple(features.unpacked(parts, self.others) for parts in others) if self.others else ()
-            yield Example(id_, int(label.sum()), pixels, tuple(pngs), kept)
+            yield Example(id_, int(label.sum()), pixels, tuple(files), kept)
 
-    def _dataset(self, start: int, png: bool) -> tf.data.Dataset:
+    def _dataset(self, start: int, stored: bool) -> tf.data.Dataset:
         numbered = self.source.numbered(start)
-        make = functools.partial(self._make, png)
+        make = functools.partial(self._make, stored)
         return numbered.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
-    def _make(self, png: bool, number: tf.Tensor, record: Record) -> tuple[tf.Tensor, ...]:
+    @tf.autograph.experimental.do_not_convert  # nothing there to convert; looking takes seconds
+    def _make(self, stored: bool, number: tf.Tensor, record: Record) -> tuple[tf.Tensor, ...]:
         record = self.source.load(record)
         id_, label = record["id"], record.get(self.plan.label or "label")
         if label is None and self.plan.label:
@@ -184,8 +196,8 @@ class Job:
             got = f"{label.dtype.name}{label.shape}"
             raise TypeError(f"label: must be an integer for each example, got {got}; name another feature")
         label = tf.zeros([0], tf.int64) if label is None else tf.cast(label, tf.int64)
-        example = self._decoded(record)
-        if self.aug is None:
+        example, files = self._decoded(record), tf.zeros([0], tf.string)
+        if self.aug is None or self.plan.shorter_side:
             pixels, others = (part[None] for part in self._made(example, tf.constant(0, tf.int64)))
         else:
             image, epochs = example["image"], tf.range(self.plan.variants, dtype=tf.int64)
@@ -193,26 +205,36 @@ class Job:
             spec = (tf.TensorSpec(size, image.dtype), tf.TensorSpec([None], tf.string))
             make = functools.partial(self._made, example)
             pixels, others = tf.map_fn(make, epochs, fn_output_signature=spec)
-        pngs = tf.io.encode_png(pixels) if png else tf.zeros([0], tf.string)
-        return number, id_, label, pixels, pngs, others
+        if self.plan.shorter_side and not self.plan.pixels:
+            stays = jpeg(record["image"], example["image"], pixels[0], self.plan.quality)
+            files, pixels = (part[None] for part in stays)
+        elif stored and not self.plan.pixels:
+            files = tf.io.encode_png(pixels)
+        return number, id_, label, pixels, files, others
 
     def _decoded(self, record: Record) -> Record:
         """A loaded record with its image, and with a recipe its masks, as pixels."""
         image = record["image"]
         if image.dtype == tf.string:
             image = decode(image, channels=self.plan.channels or 3, dtype=self.source.dtype or "uint8")
+        check_kind(self.plan.shorter_side, self.plan.pixels, image.dtype, image.shape[-1])
         return features.decoded(self.aug, {**record, "image": image})
 
     def _made(self, example: Record, epoch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The pixels of a decoded record in an epoch, and what else is kept of it, packed."""
-        moved = example if self.aug is None else self.aug(example, example["id"], epoch)
+        moved = self._moved(example, epoch)
         return moved["image"], features.packed(features.others(moved, self.plan.label))
 
-    def _others(self, record: Record) -> Record:
-        """What is kept of a loaded record beside image, id and label."""
-        example = self._decoded(record)
-        moved = example if self.aug is None else self.aug(example, example["id"], 0)
-        return features.others(moved, self.plan.label)
+    def _moved(self, example: Record, epoch: tf.Tensor | int) -> Record:
+        if self.aug is None:
+            return example
+        side = self.plan.shorter_side
+        return smaller(self.aug, example, side) if side else self.aug(example, example["id"], epoch)
+
+    @tf.autograph.experimental.do_not_convert
+    def _others(self, record: Record) -> tuple[tf.Tensor, Record]:
+        """The id of a loaded record, and what is kept of it beside image, id and label."""
+        return record["id"], features.others(self._moved(self._decoded(record), 0), self.plan.label)
 
 
 def read_manifest(path: Path) -> Json:

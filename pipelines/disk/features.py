@@ -12,7 +12,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 import augrng as ar
-from augrng.targets.base import found, put
+from augrng.targets.base import found, names_in, put
 from pipelines.images.masks import decode_mask
 from pipelines.run.moved import targets_of
 from pipelines.sources.source import Record, ragged_features
@@ -53,6 +53,32 @@ def left_out(record: Mapping[str, Any]) -> list[str]:
         if name not in _OWN
         and any(_is_strange(part) for part in tf.nest.flatten(value, expand_composites=True))
     )
+
+
+def check_said(aug: ar.Compose, kept: Record, shorter_side: int) -> None:
+    """Refuses features that may be positions or pixels, where no one says which of them are.
+
+    Those are all but scalars, strings, and targets with plain names and what belongs to them.
+
+    Args:
+      aug: see `forms.recipe_of`.
+      kept: specs of what is kept of an example.
+      shorter_side: of its image, in pixels.
+
+    Raises:
+      ValueError: names them.
+    """
+    targets = targets_of(aug, kept)
+    labels = [name for target in targets.values() if isinstance(target, ar.Boxes) for name in target.labels]
+    known = {*targets, *labels}
+    unsaid = [name for name in names_in(kept) if name not in known and _may_move(found(kept, name))]
+    if unsaid and aug.targets is None:
+        resize = ar.Resize(shorter_side, antialias="exact")
+        raise ValueError(
+            f"shorter_side: must come with a recipe that says what moves with the images, got {shorter_side} "
+            f"and features that may: {', '.join(unsaid)}. Give the recipe of Compose([{resize!r}], "
+            "targets={...}), with targets={} if none of them does"
+        )
 
 
 def packed(kept: Record) -> tf.Tensor:
@@ -106,6 +132,11 @@ def _is_strange(part: Any) -> bool:
     kinds = part.dtype.is_floating or part.dtype.is_integer or part.dtype.is_bool or part.dtype == tf.string
     unknown = part.shape.rank is None or part.dtype in (tf.bfloat16, tf.float16)
     return not kinds or unknown or (part.dtype == tf.string and None in part.shape[1:].as_list())
+
+
+def _may_move(spec: Any) -> bool:
+    """Whether it may be positions or pixels."""
+    return spec.dtype != tf.string and spec.shape.rank != 0
 
 
 def _feature(spec: Any) -> Any:

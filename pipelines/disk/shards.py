@@ -17,6 +17,7 @@ import augrng as ar
 from pipelines.disk.build import BuildError, Example, Job, Json, cause, read_manifest
 from pipelines.disk.features import as_example, described
 from pipelines.sources.offsets import BESIDE, index_beside
+from pipelines.sources.tfds import raw_feature
 
 
 def build(
@@ -59,7 +60,7 @@ def build(
                 done(stop - start)
                 examples = None  # where they stand is before this shard
                 continue
-            examples = examples or job.examples(start, png=True)
+            examples = examples or job.examples(start, stored=True)
             shards[file] = write_shard(job, out / file, itertools.islice(examples, stop - start), done)
             write_json(progress_path, {**head, "shards": [shards[name] for name in sorted(shards)]})
         entries = [shards[file] for file in job.files]
@@ -145,7 +146,10 @@ def write_metadata(job: Job, out: Path, entries: list[Json]) -> None:
     shape, dtype = tuple(job.shape), job.dtype.as_numpy_dtype
     features: Json = {name: tfds.features.Scalar(np.int64) for name in ("id", "epoch")}
     features |= described(job.others)
-    features["image"] = tfds.features.Image(shape=shape, dtype=dtype, encoding_format="png")
+    form = "jpeg" if job.plan.shorter_side else "png"
+    features["image"] = tfds.features.Image(shape=shape, dtype=dtype, encoding_format=form)
+    if job.plan.pixels:
+        features["image"] = raw_feature(shape[-1])
     if job.labelled:
         names = list(job.source.class_names) if job.plan.label in (None, "label") else []
         features["label"] = tfds.features.ClassLabel(names=names) if names else features["id"]
@@ -177,7 +181,7 @@ def write_json(path: Path, value: Json) -> None:
 
 
 def write_shard(job: Job, path: Path, examples: Iterable[Example], done: Callable[[int], Any]) -> Json:
-    """Writes a shard of examples with PNGs, calls done(1) for each; returns the shard's entry of a manifest.
+    """Writes a shard of examples, calls done(1) for each; returns the shard's entry of a manifest.
 
     Raises:
       BuildError: if an example cannot be made and `on_error` is "raise", or the file cannot be written.
@@ -190,11 +194,11 @@ def write_shard(job: Job, path: Path, examples: Iterable[Example], done: Callabl
             if example.failure:
                 skipped.append([example.id, example.failure])
             total, all_of_it = total + example.fingerprint(), all_of_it + example.whole()
-            for epoch, png in enumerate(example.pngs):
+            for epoch, file in enumerate(example.stored):
                 numbers = {"id": example.id, "epoch": epoch}
                 numbers |= {"label": example.label} if job.labelled else {}
                 feature = {k: tf.train.Feature(int64_list={"value": [v]}) for k, v in numbers.items()}
-                feature["image"] = tf.train.Feature(bytes_list={"value": [png]})
+                feature["image"] = tf.train.Feature(bytes_list={"value": [file]})
                 feature |= as_example(example.others[epoch], job.features) if job.others else {}
                 record = tf.train.Example(features={"feature": feature})
                 size += 16 + record.ByteSize()  # 16 for the frame: length and checksums

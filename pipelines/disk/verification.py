@@ -1,6 +1,7 @@
 """Makes a built dataset again and says whether this machine gives the same pixels, and where not."""
 
 import dataclasses
+import functools
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +14,7 @@ import tensorflow as tf
 import augrng as ar
 from pipelines.disk import features
 from pipelines.disk.build import Example, Job, Json, Plan, cause
+from pipelines.images.decode import decode
 
 SHOWN = 10  # examples that differ
 Record = tuple[int, int, np.ndarray, dict[str, Any]]  # id, epoch, pixels, what else there is
@@ -65,7 +67,7 @@ def verify(
         )
         compare_ids(job, manifest, folder, verdict)
         return verdict
-    examples = job.examples(0, png=False)
+    examples = job.examples(0, stored=False)
     for entry, start, stop in zip(manifest["shards"], job.bounds[:-1], job.bounds[1:], strict=True):
         compare_shard(
             job, entry, folder / entry["file"], itertools.islice(examples, stop - start), verdict, done
@@ -171,13 +173,24 @@ def compare_ids(job: Job, manifest: Json, folder: Path, verdict: Verdict) -> Non
 def read_shard(job: Job, path: Path) -> Iterator[Record]:
     """The records of a shard; tf.errors.OpError for a damaged one."""
     scalar = tf.io.FixedLenFeature([], tf.int64)
+    is_png = job.plan.shorter_side is None and not job.plan.pixels
     own = {"id": scalar, "epoch": scalar, "image": tf.io.FixedLenFeature([], tf.string)}
 
     def parse(record: tf.Tensor) -> tuple[Any, ...]:
         found = tf.io.parse_single_example(record, own)
-        pixels = tf.io.decode_png(found["image"], job.shape[-1], job.dtype)
+        image = found["image"]
+        pixels = tf.io.decode_png(image, job.shape[-1], job.dtype) if is_png else image
         others = job.features.deserialize_example(record) if job.others else {}
         return found["id"], found["epoch"], pixels, others
 
     for id_, epoch, pixels, others in tf.data.TFRecordDataset(str(path)).map(parse, num_parallel_calls=2):
+        pixels = pixels if is_png else _decoder(job.shape[-1])(pixels)
         yield int(id_), int(epoch), pixels.numpy(), others
+
+
+@functools.cache
+def _decoder(channels: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """`decode`, traced once: in a dataset for each shard it would take seconds to start."""
+    return tf.function(
+        functools.partial(decode, channels=channels), [tf.TensorSpec([], tf.string)], autograph=False
+    )

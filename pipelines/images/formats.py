@@ -3,15 +3,17 @@
 import functools
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from pipelines.images import bmp, gif
-from pipelines.images.header import JPEG, PNG
-from pipelines.images.raw import bytes_at
+from pipelines.images.header import JPEG, PNG, first_bytes, header
+from pipelines.images.raw import bytes_at, refused_if
 from pipelines.sources.source import DTYPES
 
 CHANNELS = (1, 2, 3, 4)
 DCT = "INTEGER_ACCURATE"  # why: see `decode`
+_RAW_HEAD = 64  # bytes before the rows of raw pixels: TensorFlow then takes them off without a copy
 
 
 def check_kind(channels: int, dtype: str) -> None:
@@ -43,6 +45,7 @@ def whole(channels: int, dtype: str) -> Callable[[tf.Tensor, tf.Tensor], tf.Tens
                     lambda: completed(_grey_if_asked(gif.decode(contents), channels), channels, dtype),
                     lambda: completed(_grey_if_asked(bmp.decode(contents), channels), channels, dtype),
                     lambda: completed(_decode_webp(contents, channels), channels, dtype),
+                    lambda: _decode_raw(contents, channels, dtype),
                 ],
             ),
         )
@@ -58,6 +61,77 @@ def completed(image: tf.Tensor, channels: int, dtype: str) -> tf.Tensor:
             [image, tf.fill([*tf.unstack(tf.shape(image)[:2]), 1], tf.constant(255, tf.uint8))], -1
         )
     return image if dtype == "uint8" else tf.cast(image, tf.uint16) * 257
+
+
+def raw_bytes(image: np.ndarray) -> bytes:
+    """Pixels as their rows and, before them, their size: uint8[H, W, 1 or 3] to a Netpbm file (PGM, PPM).
+
+    Its header always has 64 bytes: "P6 0000500 0000375" says RGB, width and height in seven digits; a comment
+    of blanks and the largest value, 255, follow in lines of their own. Netpbm files with other headers are no
+    format of the reader's.
+
+    Raises:
+      TypeError: if it is none of uint8 with 1 or 3 channels.
+    """
+    height, width, channels = image.shape
+    if image.dtype != np.uint8 or channels not in (1, 3):
+        raise TypeError(
+            f"pixels: raw ones must be uint8 with 1 or 3 channels, got {image.dtype} with {channels}"
+        )
+    kind = "P6" if channels == 3 else "P5"
+    size = f"{kind} {width:07d} {height:07d}\n#"
+    return size.encode().ljust(_RAW_HEAD - 5) + b"\n255\n" + image.tobytes()
+
+
+def raw_window(
+    contents: tf.Tensor, size: tf.Tensor, window: tf.Tensor, channels: int, dtype: str = "uint8"
+) -> tf.Tensor:
+    """A part of what `raw_bytes` made; of a low one the rows above and below are not even copied.
+
+    Args:
+      contents: scalar string.
+      size: int32[2], height and width as the header says.
+      window: int32[4], (top, left, height, width), within it.
+      channels: 1 to 4.
+      dtype: "uint8" or "uint16".
+
+    Returns:
+      [height, width, channels].
+
+    Raises:
+      InvalidArgumentError: if there are more or fewer bytes than the header says.
+    """
+    top, left, height, width = tf.unstack(window)
+    is_rgb = tf.equal(tf.strings.substr(contents, 0, 2), "P6")
+    row = size[1] * tf.where(is_rgb, 3, 1)
+    is_whole = tf.equal(tf.strings.length(contents), _RAW_HEAD + size[0] * row)
+    reason = tf.where(is_whole, "", "raw pixels that are more or fewer than the header says")
+    zero = tf.cast(tf.strings.length(refused_if(reason, tf.constant(""))), tf.int32)
+
+    def rows() -> tuple[tf.Tensor, tf.Tensor]:
+        part = tf.strings.substr(contents, _RAW_HEAD + top * row + zero, height * row)
+        return tf.io.decode_raw(part, tf.uint8), zero
+
+    def whole() -> tuple[tf.Tensor, tf.Tensor]:
+        return tf.io.decode_raw(contents, tf.uint8)[_RAW_HEAD:], top + zero
+
+    values, first = tf.cond(2 * height < size[0], rows, whole)
+
+    def cut(colours: int) -> tf.Tensor:
+        image = tf.reshape(values, [zero - 1, size[1], colours])
+        return tf.slice(image, [first, left, 0], [height, width, colours])
+
+    def of_grey() -> tf.Tensor:
+        return tf.repeat(cut(1), 1 if channels < 3 else 3, -1)
+
+    image = tf.cond(is_rgb, lambda: _grey_if_asked(cut(3), channels), of_grey)
+    return completed(image, channels, dtype)
+
+
+def _decode_raw(contents: tf.Tensor, channels: int, dtype: str) -> tf.Tensor:
+    known = header(first_bytes(contents), tf.constant([0, 0, 1]))
+    size = tf.stack([known.height, known.width])
+    return raw_window(contents, size, tf.concat([[0, 0], size], 0), channels, dtype)
 
 
 def _grey_if_asked(image: tf.Tensor, channels: int) -> tf.Tensor:

@@ -7,11 +7,13 @@ import tensorflow as tf
 from pipelines.images import exif, gif
 from pipelines.images.raw import when_needed
 
-UNKNOWN, JPEG, PNG, GIF, BMP, WEBP = range(6)
+UNKNOWN, JPEG, PNG, GIF, BMP, WEBP, RAW = range(7)
 
 _HEAD = 32  # bytes; every size field lies within, but a JPEG's, and those of a GIF's first frame
 _JPEG_START = b"\xff\xd8\xff"
 _STARTS = [b"\x89PNG", b"GIF8", b"RIFF"]
+
+_ASCII = -sum(ord("0") * 10**place for place in range(7))  # what seven digits count above their number
 
 # Where formats keep their size, the first match counts: signature ("." is any byte), positions of the bytes
 # of height and width from the highest, then height >>= shift, both &= mask, both += plus.
@@ -23,18 +25,23 @@ _LAYOUTS = (
     (WEBP, b"RIFF....WEBPVP8 ", (29, 28), (27, 26), 0, 0x3FFF, 0),
     (WEBP, b"RIFF....WEBPVP8L", (24, 23, 22, 21), (22, 21), 14, 0x3FFF, 1),
     (WEBP, b"RIFF....WEBPVP8X", (29, 28, 27), (26, 25, 24), 0, -1, 1),
+    (RAW, b"P5 ....... .......\n#", tuple(range(11, 18)), tuple(range(3, 10)), 0, -1, _ASCII),
+    (RAW, b"P6 ....... .......\n#", tuple(range(11, 18)), tuple(range(3, 10)), 0, -1, _ASCII),
     (UNKNOWN, b"", (), (), 0, -1, 0),
 )
 
 
-def _weights(positions: tuple[int, ...]) -> list[int]:
+def _weights(positions: tuple[int, ...], base: int) -> list[int]:
     """For each byte of the head what it counts in a number: 2**24 is taken to wrap round in int32."""
-    return [256 ** positions[::-1].index(i) if i in positions else 0 for i in range(_HEAD)]
+    return [base ** positions[::-1].index(i) if i in positions else 0 for i in range(_HEAD)]
 
 
 _LAYOUT_MASKS = [[255 * (i < len(s) and s[i] != ord(".")) for i in range(_HEAD)] for _, s, *_ in _LAYOUTS]
 _LAYOUT_SIGNATURES = [list(s.replace(b".", b"\0").ljust(_HEAD, b"\0")) for _, s, *_ in _LAYOUTS]
-_LAYOUT_WEIGHTS = [[_weights(height), _weights(width)] for _, _, height, width, *_ in _LAYOUTS]
+_LAYOUT_WEIGHTS = [
+    [_weights(sides, 10 if code == RAW else 256) for sides in (height, width)]
+    for code, _, height, width, *_ in _LAYOUTS
+]
 _LAYOUT_RULES = [[shift, mask, plus, code] for code, _, _, _, shift, mask, plus in _LAYOUTS]
 
 
@@ -44,7 +51,7 @@ class Header(NamedTuple):
     Attributes:
       height: in pixels; 0 if the format is UNKNOWN.
       width: in pixels; 0 if the format is UNKNOWN.
-      format: UNKNOWN, JPEG, PNG, GIF, BMP or WEBP.
+      format: UNKNOWN, JPEG, PNG, GIF, BMP, WEBP or RAW (see `formats.raw_bytes`).
       orientation: EXIF's, 1 to 8; 1 if there is none, or one that makes no sense; see `exif`.
     """
 

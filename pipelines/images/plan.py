@@ -10,13 +10,12 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-import augrng as ar
 from augrng import fixed
 from augrng.geometry import affine, reduce
 from augrng.program import Program
 from augrng.transforms import Params
 from pipelines.images.decode import RATIOS, covering, upright_flags
-from pipelines.images.header import JPEG, UNKNOWN, header
+from pipelines.images.header import JPEG, RAW, UNKNOWN, header
 
 _SLACK = fixed.ONE // 64  # positions are exact to this
 _NOT_AN_IMAGE = "not a JPEG, PNG, GIF, BMP or WebP image"
@@ -31,7 +30,8 @@ class Plan(NamedTuple):
       map: int64[N, 2, 3], from output positions to those in the cells that are read.
       borders: int64[N, 2, 2], of the whole picture in these cells; see `augrng.geometry.warp`.
       window: int32[N, 4], (top, left, height, width) to decode, in pixels of the JPEG's scale, as stored.
-      choice: int32[N], 0 to decode the whole image, 1 + log2 of the JPEG's scale to decode only the window.
+      choice: int32[N], 0 to decode the whole image, 1 + log2 of the JPEG's scale to decode only the window,
+        one more than for all scales to cut the window out of raw pixels.
       orientation: int32[N], EXIF's, of what was decoded.
       cut: int32[N, 4], (top, left, height, width) of what is decoded that is reduced further; -1 for all.
       levels: int64[N, 2], log2 of the reduction that is left to do along y and x.
@@ -60,14 +60,15 @@ class Plan(NamedTuple):
     whole: tf.Tensor
 
 
-def rules(aug: ar.Compose, max_pixels: int) -> list[str]:
+def rules(program: Program, max_pixels: int) -> list[str]:
     """What `Plan.refusal` counts: what is asked of an image, in words; the first is of the format."""
-    return [_NOT_AN_IMAGE, _TOO_LARGE.format(max_pixels), *aug.program.rules]
+    return [_NOT_AN_IMAGE, _TOO_LARGE.format(max_pixels), *program.rules]
 
 
 def plan(
-    aug: ar.Compose,
+    program: Program,
     max_pixels: int,
+    pairs: tf.Tensor,
     head: tf.Tensor,
     facts: tf.Tensor,
     ids: tf.Tensor,
@@ -77,8 +78,9 @@ def plan(
     """Plans for N images.
 
     Args:
-      aug: the recipe.
+      program: the recipe's.
       max_pixels: the largest height * width that is allowed.
+      pairs: int64[T, 2], the seeds; see `Program.pairs`.
       head: int32[N, 32] of `header.first_bytes`.
       facts: int32[N, 4] of `Reader.facts`.
       ids: int64[N].
@@ -90,24 +92,25 @@ def plan(
     turned = tf.gather(upright_flags(), known.orientation)[:, :1]
     size = tf.where(turned, stored[:, ::-1], stored)
 
-    program = aug.program
     allowed = tf.reduce_all(stored > 0, -1) & (tf.reduce_prod(stored, -1) <= max_pixels)
     refusal = tf.where(allowed, _OWN_RULES + program.first_broken(size), 1)
     refusal = tf.where(tf.equal(known.format, UNKNOWN), tf.zeros_like(refusal), refusal)
 
-    maps, rest = program.plan(ids, epochs, size, seen)
+    maps, rest = program.plan(ids, epochs, size, seen, pairs)
     reduced = program.antialias is True and program.first_size is not None
     levels = reduce.levels(maps, size) if reduced else tf.zeros_like(size)
     whole, maps, borders = maps, reduce.scale(maps, levels), reduce.borders(size, levels)
-    in_parts = tf.equal(facts[:, 3], 1) & tf.equal(known.format, JPEG) & (program.first_size is not None)
+    is_raw = tf.equal(known.format, RAW)
+    fit = (tf.equal(facts[:, 3], 1) & tf.equal(known.format, JPEG)) | is_raw
+    in_parts = fit & (program.first_size is not None)
     first, last = _cells(program, maps, reduce.cells(size, levels))
-    window = _window(first, last, levels, size, known.orientation)
+    window = _window(first, last, levels, size, known.orientation, is_raw)
     origin = tf.where(in_parts[:, None], window.origin, 0)
     return Plan(
         map=affine.compose(affine.translate(-origin[:, 1], -origin[:, 0]), maps),
         borders=borders - (origin * fixed.ONE)[..., None],
         window=tf.cast(window.stored, tf.int32),
-        choice=tf.where(in_parts, tf.cast(1 + window.scale, tf.int32), 0),
+        choice=tf.where(in_parts, tf.where(is_raw, 1 + len(RATIOS), tf.cast(1 + window.scale, tf.int32)), 0),
         orientation=known.orientation,
         cut=tf.cast(tf.where(in_parts[:, None], window.cut, [0, 0, -1, -1]), tf.int32),
         levels=tf.where(in_parts[:, None], levels - window.scale[:, None], levels),
@@ -157,9 +160,14 @@ class _Window(NamedTuple):
 
 
 def _window(
-    first: tf.Tensor, last: tf.Tensor, levels: tf.Tensor, size: tf.Tensor, orientation: tf.Tensor
+    first: tf.Tensor,
+    last: tf.Tensor,
+    levels: tf.Tensor,
+    size: tf.Tensor,
+    orientation: tf.Tensor,
+    is_raw: tf.Tensor,
 ) -> _Window:
-    """The part of a JPEG that holds the cells [first, last) of the upright picture."""
+    """The part of a JPEG, or of raw pixels, that holds the cells [first, last) of the upright picture."""
     turns = tf.gather(upright_flags(), orientation)
     turned, mirrored = turns[:, :1], turns[:, 1:]
 
@@ -167,6 +175,7 @@ def _window(
     # they are the upright picture's cells only if the side is a multiple of theirs.
     allowed = [tf.reduce_all(~mirrored | tf.equal(size % ratio, 0), -1) for ratio in RATIOS[1:]]
     scale = tf.minimum(tf.reduce_min(levels, -1), tf.reduce_sum(tf.cast(tf.stack(allowed, -1), tf.int64), -1))
+    scale = tf.where(is_raw, tf.zeros_like(scale), scale)
     ratio = tf.bitwise.left_shift(tf.ones_like(scale), scale)[:, None]
     sides = tf.math.floordiv(size + ratio - 1, ratio)
     rest = levels - scale[:, None]

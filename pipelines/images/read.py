@@ -23,9 +23,10 @@ import tensorflow as tf
 
 import augrng as ar
 from augrng.geometry import reduce
+from augrng.program import Program
 from augrng.render import compiled
 from pipelines.images.decode import MAX_PIXELS, RATIOS, decode_cells, decode_stored, require, upright
-from pipelines.images.formats import check_kind
+from pipelines.images.formats import check_kind, raw_window
 from pipelines.images.header import first_bytes, is_jpeg, more_facts
 from pipelines.images.markers import fit_for_parts
 from pipelines.images.plan import Plan, plan, rules
@@ -65,7 +66,7 @@ class Reader:
             raise ValueError("aug: its output must have a fixed size; add a crop or a resize to the recipe")
         aug.program.check_pixels(dtype, channels)
         self.aug, self.partial, self._kind = aug, partial, (channels, dtype, max_pixels)
-        self._traced = _traced(aug, *self._kind)
+        self._traced = _traced(aug.program, *self._kind)
 
     def __call__(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor, *, most: int = 1) -> tf.Tensor:
         """Reads one image.
@@ -105,7 +106,8 @@ class Reader:
 
         `seen` is what draws depend on of the records, [N, ...]; see `augrng.program.Program.seen`.
         """
-        return self._traced.plan(contents, facts, ids, epochs, seen or {}, max(most, _LEAST))
+        pairs = self.aug.program.pairs
+        return self._traced.plan(pairs, contents, facts, ids, epochs, seen or {}, max(most, _LEAST))
 
     def plan_of(self, record: Seen, *, most: int) -> Plan:
         """The plan of the image of one record, as that of a batch of one."""
@@ -126,29 +128,35 @@ class Reader:
     @property
     def rules(self) -> list[str]:
         """The rules that images must keep, as `Plan.refusal` counts them."""
-        return rules(self.aug, self._kind[2])
+        return rules(self.aug.program, self._kind[2])
 
     def decoded(self, contents: tf.Tensor, plan: Plan) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """What `render` takes: the part of one image that is read, [h, w, channels], map and borders."""
-        return _decoded(self.aug, *self._kind, contents, plan)
+        return _decoded(self.aug.program, *self._kind, contents, plan)
 
 
 class _Traced(NamedTuple):
-    """What a `Reader` runs: made once for equal arguments, for it takes a second to trace."""
+    """What a `Reader` runs: made once for all seeds, for it takes a second to trace and 30 MB to keep."""
 
     plan: Callable[..., Plan]
     pixels: Callable[[tf.Tensor, Plan], tf.Tensor]
 
 
 @functools.lru_cache(maxsize=64)
-def _traced(aug: ar.Compose, channels: int, dtype: str, max_pixels: int) -> _Traced:
+def _traced(program: Program, channels: int, dtype: str, max_pixels: int) -> _Traced:
     def pixels(contents: tf.Tensor, plan: Plan) -> tf.Tensor:
-        return aug.program.render(*_decoded(aug, channels, dtype, max_pixels, contents, plan), plan.rest)
+        return program.render(*_decoded(program, channels, dtype, max_pixels, contents, plan), plan.rest)
 
-    program = compiled(functools.partial(plan, aug, max_pixels))
+    planned = compiled(functools.partial(plan, program, max_pixels))
 
     def plans(
-        contents: tf.Tensor, facts: tf.Tensor, ids: tf.Tensor, epochs: tf.Tensor, seen: Seen, most: int
+        pairs: tf.Tensor,
+        contents: tf.Tensor,
+        facts: tf.Tensor,
+        ids: tf.Tensor,
+        epochs: tf.Tensor,
+        seen: Seen,
+        most: int,
     ) -> Plan:
         count = tf.shape(ids)[0]
         after = functools.cache(lambda rank: tf.stack([[0, most - count], *[[0, 0]] * (rank - 1)]))
@@ -160,7 +168,7 @@ def _traced(aug: ar.Compose, channels: int, dtype: str, max_pixels: int) -> _Tra
 
         given = tf.nest.map_structure(padded, (first_bytes(contents), facts, ids, epochs, dict(seen)))
         rows = tf.range(count)
-        return tf.nest.map_structure(lambda part: tf.gather(part, rows), program(*given))
+        return tf.nest.map_structure(lambda part: tf.gather(part, rows), planned(pairs, *given))
 
     return _Traced(plan=plans, pixels=tf.function(pixels, autograph=False))
 
@@ -177,9 +185,9 @@ def _facts(partial: bool) -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 def _decoded(
-    aug: ar.Compose, channels: int, dtype: str, max_pixels: int, contents: tf.Tensor, plan: Plan
+    program: Program, channels: int, dtype: str, max_pixels: int, contents: tf.Tensor, plan: Plan
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    asked = rules(aug, max_pixels)
+    asked = rules(program, max_pixels)
     rule = tf.gather([*asked, ""], plan.refusal)
     message = [rule, "; got (height, width)", plan.size, ", first bytes", plan.head]
     contents = require(contents, tf.equal(plan.refusal, len(asked)), message)
@@ -190,7 +198,8 @@ def _decoded(
     parts = [
         functools.partial(decode_cells, contents, plan.window, ratio, channels, dtype) for ratio in RATIOS
     ]
-    image = tf.switch_case(plan.choice, [whole, *parts])
+    cut = functools.partial(raw_window, contents, plan.stored, plan.window, channels, dtype)
+    image = tf.switch_case(plan.choice, [whole, *parts, cut])
     image = tf.cond(plan.orientation > 1, lambda: upright(image, plan.orientation), lambda: image)
     image = tf.slice(image, [*tf.unstack(plan.cut[:2]), 0], [*tf.unstack(plan.cut[2:]), channels])
     image.set_shape([None, None, channels])

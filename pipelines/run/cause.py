@@ -16,7 +16,7 @@ from pipelines.run.moved import fault, targets_of
 from pipelines.sources.source import Record, Source
 from pipelines.steps import mapped
 
-_FORMATS = ("", "JPEG", "PNG", "GIF", "BMP", "WebP")  # by `header`'s codes
+_FORMATS = ("", "JPEG", "PNG", "GIF", "BMP", "WebP", "raw")  # by `header`'s codes
 
 
 def cause_of_pixels(aug: ar.Compose) -> Callable[[Record], tf.data.Dataset]:

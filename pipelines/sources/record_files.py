@@ -24,6 +24,7 @@ from pipelines.steps import flat_mapped, mapped
 ACCESS = ("auto", "random", "stream")
 Parse = Callable[[Record, tf.Tensor], Record]  # from where a record lies ("path" or "tfds_id") and its bytes
 Parts = Sequence[tuple[int, int]]  # of each file how many records to leave out and how many to read then
+_UNBUFFERED = 2**17  # bytes of a record from which on a second read costs less than a copy by way of a buffer
 _OF_PLACES = ("file", "number", "offset", "length")  # these are no features of records
 
 
@@ -214,7 +215,7 @@ def _with_bytes(place: Record) -> tf.data.Dataset:
     opened = tf.raw_ops.TFRecordDatasetV2(
         filenames=place["file"][None],
         compression_type="",
-        buffer_size=tf.maximum(place["length"], 0) + FRAME,
+        buffer_size=tf.where(place["length"] < _UNBUFFERED, tf.maximum(place["length"], 0) + FRAME, 0),
         byte_offsets=place["offset"][None],
     )
     instead = tf.data.Dataset.from_tensors((place, tf.where(place["length"] > 0, "", "lost")))

@@ -10,6 +10,7 @@ shuffled and a run can start anywhere. A stream is read from front to back.
 import dataclasses
 import numbers
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ import augrng as ar
 Record = dict[str, tf.Tensor]
 DTYPES = ("uint8", "uint16")  # of decoded images
 _NUMBER = "number in the source"
+# What `Source.cache` calls: `pipelines.images.cache` decodes, and stands above this module.
+caching: list[Callable[["Source", str | Path], "Source"]] = []
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".dib", ".webp")
 
 
@@ -77,6 +80,9 @@ class Source:
             raise ValueError(f"{name}: must be a scalar in the records of {self.name}, got {spec}")
         if self.columns is not None:
             return self.columns(name)
+        if self.records is not None and self.read is None:
+            rows, places = self.records, tf.data.Dataset.range(self.size or 0).batch(4096)
+            return _joined(places.map(lambda places: rows(places)[name]))  # one by one: 17 times as long
         return values_of(records.map(lambda record: record[name]))
 
     def part(self, keep: Callable[[Any], Any]) -> "Source":
@@ -147,6 +153,24 @@ class Source:
         whole = self.from_record
         return dataclasses.replace(self, size=size, stream=lambda: whole(0).take(int(count)))
 
+    def cache(self, where: str | Path = "memory") -> "Source":
+        """The same records with random access, decoded once and kept: for sources that are small.
+
+        Ids, features and labels stay. Images are kept as uint8 pixels, upright, in the channels that the
+        source says, else RGB, and pixels are those of `make_dataset(decode="full")`. Those of 16 bits or with
+        alpha stay encoded, and so do those that cannot be decoded: they fail where they are read.
+
+        Args:
+          where: "memory", or a file on this machine, which is written if it is not there. It holds as long as
+            the source has the same size and features, and the same content in 16 records all over it: remove
+            it after other changes. Any number of processes may make it at once.
+
+        Raises:
+          MemoryError, OSError: if there is no room for it, or the file cannot be written.
+          ValueError: if the file is of another source, or no such file; or a record cannot be read.
+        """
+        return caching[0](self, where)
+
     def from_record(self, start: int) -> tf.data.Dataset:
         """The records from one on in the source's own order, not completed by `load`."""
         if self.records is None:
@@ -174,8 +198,12 @@ class Source:
 
 def values_of(values: tf.data.Dataset) -> np.ndarray:
     """What a dataset of scalars holds, as one array."""
-    nothing = np.zeros([0], values.element_spec.dtype.as_numpy_dtype)
-    return np.concatenate([nothing, *values.batch(4096).as_numpy_iterator()])
+    return _joined(values.batch(4096))
+
+
+def _joined(blocks: tf.data.Dataset) -> np.ndarray:
+    nothing = np.zeros([0], blocks.element_spec.dtype.as_numpy_dtype)
+    return np.concatenate([nothing, *blocks.as_numpy_iterator()])
 
 
 def ragged_features(record: Record) -> Record:

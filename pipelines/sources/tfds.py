@@ -5,12 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
 import augrng as ar
 from pipelines.sources.record_files import check_access, in_order, indexed, random_access
 from pipelines.sources.source import DTYPES, Record, Source, with_id
+
+_RAW = "raw pixels behind their size, uint8[H, W, {}]; pipelines.images.decode reads them"
 
 
 def from_tfds(
@@ -130,13 +133,21 @@ def _as_dataset(builder: Any, split: str, decoders: Any, image: str, id: Any) ->
     return dataset.map(lambda record: with_id({**record, "image": record[image]}, id))
 
 
+def raw_feature(channels: int) -> tfds.features.FeatureConnector:
+    """The feature of images that lie as raw pixels (see `pipelines.images.formats`): strings, to TFDS."""
+    return tfds.features.Tensor(shape=(), dtype=np.object_, doc=_RAW.format(channels))
+
+
 def _kind(feature: Any) -> tuple[int | None, str | None]:
-    """Channels and dtype of the images of a feature; no dtype if they are not to be decoded here."""
+    """Channels and dtype of the images of a feature; no dtype if TFDS decodes them, or they are strings."""
+    for channels in (1, 3):
+        if feature.doc.desc == _RAW.format(channels):
+            return channels, None
     if not isinstance(feature, tfds.features.Image):
         return None, None
     dtype = tf.as_dtype(feature.dtype).name
-    channels = feature.shape[-1] or None
-    return (channels, dtype) if dtype in DTYPES else (None, None)
+    said = feature.shape[-1] or None
+    return (said, dtype) if dtype in DTYPES else (None, None)
 
 
 def _from_image_folder(builder: Any, split: str) -> Source:

@@ -9,6 +9,8 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 import augrng as ar
+from pipelines.disk.features import check_said
+from pipelines.disk.forms import recipe_of
 from scripts import build as build_script
 from scripts import verify as verify_script
 from tests.conftest import status_of
@@ -117,6 +119,19 @@ def test_a_recipe_moves_them(rich, augmented):
         moved = tf.nest.map_structure(np.asarray, AUG(known, record["id"], record["epoch"]))
         assert_same(record, {**example, **moved})
     assert sorted({len(record["objects"]["bbox"]) for record in records})[0] == 0
+
+
+def test_what_may_move_is_refused_where_no_one_says_whether_it_does():
+    spec = {
+        name: tf.TensorSpec(shape)
+        for name, shape in {"boxes": [None, 4], "weight": [], "heights": [2]}.items()
+    }
+    spec |= {"inner": {"points": tf.RaggedTensorSpec([None, None])}, "tags": tf.TensorSpec([None], tf.string)}
+    with pytest.raises(
+        ValueError, match="shorter_side: must come with a recipe .* got 10 .* may: heights, inner/points. "
+    ):
+        check_said(recipe_of(10, None), spec, 10)
+    check_said(recipe_of(10, ar.Compose([ar.Resize(10, antialias="exact")], targets={})), spec, 10)
 
 
 def test_verify_looks_at_them(augmented, tmp_path, capsys):
