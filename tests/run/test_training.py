@@ -18,16 +18,9 @@ from tests.conftest import status_of
 AUG = ar.Compose([ar.RandomCrop(12, 12), ar.RandomFlip()], seed=1)
 STEPS, EVERY = 120, 4
 # Pixels and a crop are quick to trace: each run in the test of killed ones does it again.
-ARGUMENTS = [
-    "--recipe",
-    "RandomCrop(8, 8), RandomFlip()",
-    "--steps",
-    STEPS,
-    "--checkpoint-every",
-    EVERY,
-    "--seed",
-    3,
-]
+ARGUMENTS = (
+    f"--recipe RandomCrop(8,8),RandomFlip() --steps {STEPS} --checkpoint-every {EVERY} --seed 3".split()
+)
 
 # Forks from a process that has imported TensorFlow but not used it, which saves most of each start.
 PROGRAM = """
