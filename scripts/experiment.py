@@ -19,7 +19,7 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 import augrng as ar
-from pipelines.run.training import Settings, Trainer, digest_of, open_splits
+from pipelines.run.training import Passes, Settings, Trainer, digest_of, open_splits
 from scripts.starting import start
 
 Figures = dict[str, dict[str, list[float]]]
@@ -54,6 +54,7 @@ def measure(seeds: int, steps: int, data_dir: str) -> Figures:
     drawn = [ar.CenterCrop(32, 32), ar.RandAugment(2, 9)]
     trained = dict(zip(KINDS, (upright.transforms.values(), moved.transforms.values(), drawn), strict=True))
     figures: Figures = {kind: {name: [] for name in TESTS} for kind in KINDS}
+    held_out: list[Passes] = []
     with tqdm(total=len(KINDS) * seeds * steps, unit=" steps") as bar:
         for seed in range(seeds):
             for kind, found in figures.items():
@@ -62,8 +63,9 @@ def measure(seeds: int, steps: int, data_dir: str) -> Figures:
                 settings = Settings(digest_of(training), aug.to_json(), seed, 64, (32, 32, channels), 10)
                 trainer = Trainer(settings, training)
                 trainer.run(steps, lambda loss: bar.update() and None)
-                for name, recipe in zip(TESTS, (upright, moved), strict=True):
-                    found[name].append(100 * trainer.accuracy(trainer.held_out(test, recipe)))
+                held_out = held_out or [trainer.held_out(test, recipe) for recipe in (upright, moved)]
+                for name, passes in zip(TESTS, held_out, strict=True):
+                    found[name].append(100 * trainer.accuracy(passes))
     return figures
 
 

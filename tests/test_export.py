@@ -15,7 +15,7 @@ from augrng.export import Array, stablehlo
 from augrng.output import Output
 from scripts import export
 from tests import cases
-from tests.conftest import ROOT
+from tests.conftest import ROOT, status_of
 
 NEEDS_JAX = pytest.mark.skipif(
     importlib.util.find_spec("jax") is None, reason='JAX is not installed (extra "jax")'
@@ -88,16 +88,15 @@ def test_what_compose_refuses_is_refused():
         stablehlo(cases.compose("random_crop"), [2, 24, 20, 3], dtype=tf.complex64)
 
 
-def test_the_script_writes_program_signature_and_recipe(tmp_path):
+def test_the_script_writes_program_signature_and_recipe(tmp_path, capsys):
     aug = cases.compose("random_crop")
     recipe = tmp_path / "recipe.json"
     recipe.write_text(aug.to_json())
     out = tmp_path / "deep" / "crop"
-    done = run_script(
-        "export.py", recipe, out, "--shape", "4,24,20,3", "--output", "unit", "--mean", "0.5,0.4,0.3"
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-2:] == ["takes epoch: int64[4]", "gives pixels: float32[4, 16, 12, 3]"]
+    options = ("--shape", "4,24,20,3", "--output", "unit", "--mean", "0.5,0.4,0.3")
+    assert not status_of(export.main, recipe, out, *options)
+    said = capsys.readouterr().out.splitlines()
+    assert said[-2:] == ["takes epoch: int64[4]", "gives pixels: float32[4, 16, 12, 3]"]
     written = json.loads((tmp_path / "deep" / "crop.json").read_text())
     assert written["inputs"][0] == {"name": "images", "dtype": "uint8", "shape": [4, 24, 20, 3]}
     assert ar.from_json(json.dumps(written["recipe"])) == aug

@@ -1,5 +1,6 @@
 """make_dataset: order, hosts, resuming, errors, memory."""
 
+import functools
 import io
 
 import numpy as np
@@ -44,6 +45,22 @@ def batches(source, **options):
     return list(dataset.as_numpy_iterator())
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return folder_source(tmp_path_factory.mktemp("source") / "folder")
+
+
+@pytest.fixture(scope="module")
+def sources(folder):
+    return {"arrays": arrays(), "stream": stream(), "folder": folder}
+
+
+@pytest.fixture(scope="module")
+def whole(sources):
+    """The batches of an unbroken run over a source, by its name."""
+    return functools.cache(lambda name: batches(sources[name]))
+
+
 def joined(parts, name):
     return np.concatenate([part[name] for part in parts])
 
@@ -56,9 +73,9 @@ def assert_same(left, right):
             assert np.array_equal(a[name], b[name]), name
 
 
-@pytest.mark.parametrize("make", [arrays, stream])
-def test_every_epoch_holds_every_example_once(make):
-    run = batches(make())
+@pytest.mark.parametrize("name", ["arrays", "stream"])
+def test_every_epoch_holds_every_example_once(name, whole):
+    run = whole(name)
     ids, epochs = joined(run, "id"), joined(run, "epoch")
     assert [len(batch["id"]) for batch in run] == [8] * 18 + [6]
     assert list(epochs) == [e for e in range(3) for _ in range(COUNT)]
@@ -68,9 +85,9 @@ def test_every_epoch_holds_every_example_once(make):
     assert np.array_equal(joined(run, "image"), AUG(IMAGES[ids - 1000], ids, epochs))
 
 
-def test_the_order_follows_from_the_pair_and_the_epoch_alone():
+def test_the_order_follows_from_the_pair_and_the_epoch_alone(whole):
     """Position p of epoch e is the permutation of p under TensorFlow's fold_in(pair, e)."""
-    ids = joined(batches(arrays()), "id")
+    ids = joined(whole("arrays"), "id")
     pair = tf.constant(tf.compat.v1.random.get_seed(1), tf.int64)
     for epoch in range(3):
         key = tf.random.fold_in(pair, tf.constant(epoch, tf.int64), alg="philox")
@@ -78,9 +95,9 @@ def test_the_order_follows_from_the_pair_and_the_epoch_alone():
         assert np.array_equal(ids[epoch * COUNT :][:COUNT] - 1000, expected)
 
 
-def test_shuffle_seed_and_no_shuffle():
-    assert_same(batches(arrays()), batches(arrays()))
-    assert not np.array_equal(joined(batches(arrays()), "id"), joined(batches(arrays(), seed=2), "id"))
+def test_shuffle_seed_and_no_shuffle(whole):
+    assert_same(batches(arrays()), whole("arrays"))
+    assert not np.array_equal(joined(whole("arrays"), "id"), joined(batches(arrays(), seed=2), "id"))
     assert list(joined(batches(arrays(), shuffle=False), "id")) == 3 * list(range(1000, 1000 + COUNT))
 
 
@@ -96,11 +113,10 @@ def test_a_global_seed_moves_the_order(make):
 
 
 @pytest.mark.parametrize("hosts", [2, 4, 8])
-def test_hosts_share_each_batch(hosts, tmp_path):
-    for source in (arrays(), folder_source(tmp_path)):
-        whole = batches(source)
-        parts = [batches(source, hosts=hosts, host=host) for host in range(hosts)]
-        for step, batch in enumerate(whole):
+def test_hosts_share_each_batch(hosts, sources, whole):
+    for source in ("arrays", "folder"):
+        parts = [batches(sources[source], hosts=hosts, host=host) for host in range(hosts)]
+        for step, batch in enumerate(whole(source)):
             local = [part[step] for part in parts if step < len(part)]
             for name in ("id", "epoch", "image"):
                 together = joined(local, name)
@@ -110,9 +126,9 @@ def test_hosts_share_each_batch(hosts, tmp_path):
 
 
 @pytest.mark.parametrize("start_step", [1, 6, 7, 18])
-def test_a_resume_yields_the_rest(start_step, tmp_path):
-    for source in (arrays(), folder_source(tmp_path), stream()):
-        assert_same(batches(source, start_step=start_step), batches(source)[start_step:])
+def test_a_resume_yields_the_rest(start_step, sources, whole):
+    for name, source in sources.items():
+        assert_same(batches(source, start_step=start_step), whole(name)[start_step:])
 
 
 def test_a_run_without_end_goes_on_from_anywhere():
@@ -131,33 +147,32 @@ def test_drop_remainder_makes_static_shapes():
     assert len(list(dataset)) == 18
 
 
-def test_shapes_are_static_but_for_the_batch(tmp_path):
-    for source in (arrays(), stream(), folder_source(tmp_path)):
+def test_shapes_are_static_but_for_the_batch(sources):
+    for source in sources.values():
         spec = pl.make_dataset(source, AUG, batch_size=8).element_spec
         assert spec["image"] == tf.TensorSpec([None, 16, 16, 3], tf.uint8)
         assert spec["id"] == tf.TensorSpec([None], tf.int64)
 
 
-def test_a_saved_iterator_goes_on(tmp_path):
-    for source in (folder_source(tmp_path / "f"), stream()):
+def test_a_saved_iterator_goes_on(sources, whole, tmp_path):
+    for name in ("folder", "stream"):
 
-        def build(source=source):
+        def build(source=sources[name]):
             return iter(pl.make_dataset(source, AUG, batch_size=8, epochs=3, seed=1, on_error="skip"))
 
-        whole = [{k: v.numpy() for k, v in batch.items()} for batch in build()]
         iterator = build()
         first = [next(iterator) for _ in range(7)]
         path = tf.train.Checkpoint(iterator=iterator).save(str(tmp_path / "saved"))
         again = build()
         tf.train.Checkpoint(iterator=again).restore(path)
-        assert_same([{k: v.numpy() for k, v in batch.items()} for batch in [*first, *again]], whole)
+        assert_same([{k: v.numpy() for k, v in batch.items()} for batch in [*first, *again]], whole(name))
 
 
-def test_pixels_of_unknown_size():
+def test_pixels_of_unknown_size(whole):
     spec = {"image": tf.TensorSpec([None, None, 3], tf.uint8), "id": tf.TensorSpec([], tf.int64)}
     items = [{"image": image, "id": id_ + 1000} for id_, image in enumerate(IMAGES)]
     dataset = tf.data.Dataset.from_generator(lambda: iter(items), output_signature=spec)
-    assert_same(batches(pl.from_dataset(dataset)), batches(stream()))
+    assert_same(batches(pl.from_dataset(dataset)), whole("stream"))
 
 
 @pytest.fixture

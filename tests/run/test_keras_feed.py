@@ -246,7 +246,8 @@ with strategy.scope():
     model = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(Eye()(inputs))))
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
 model.fit(feed, validation_data=feed, epochs=3, verbose=0)
-run = [b for e in range(3) for b in pl.make_dataset(source, aug, batch_size=8, seed=1, only_epoch=e)]
+epochs = pl.make_dataset(source, aug, batch_size=22, epochs=3, seed=1)
+run = [epoch["id"].numpy()[start : start + 8] for epoch in epochs for start in (0, 8, 16)]
 trained = [(ids, epoch) for training, ids, epoch in seen if training]
 assert max(len(ids) for ids, _ in trained) == 4, trained
 for epoch in range(3):
@@ -254,7 +255,7 @@ for epoch in range(3):
     assert got == list(range(22)), (epoch, got)
 for step in range(9):
     together = sorted(trained[2 * step][0] + trained[2 * step + 1][0])
-    assert together == sorted(run[step]["id"].numpy().tolist()), step
+    assert together == sorted(run[step].tolist()), step
 assert {e for training, _, e in seen if not training} == {0}
 print("whole")
 """

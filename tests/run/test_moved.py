@@ -1,5 +1,6 @@
 """Targets through make_dataset: what a call gives for the decoded example, and the same images."""
 
+import contextlib
 import functools
 import io
 
@@ -67,9 +68,24 @@ def recipe(targets=TARGETS, crop=ar.BoxSafeCrop):
     return ar.Compose(transforms, seed=3, targets=targets)
 
 
-def test_encoded_images_and_masks(examples):
-    aug = recipe()
-    got = by_id(pl.make_dataset(source_of(examples), aug, batch_size=3, epochs=2, seed=1))
+@contextlib.contextmanager
+def op_by_op():
+    """Calls compile nothing, which is quicker for a few examples of several sizes."""
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def moved(examples):
+    """By id, what a run of two epochs makes of the examples in the second."""
+    return by_id(pl.make_dataset(source_of(examples), recipe(), batch_size=3, epochs=2, seed=1))
+
+
+def test_encoded_images_and_masks(examples, moved):
+    aug, got = recipe(), moved
     full = by_id(pl.make_dataset(source_of(examples), aug, batch_size=4, epochs=2, seed=1, decode="full"))
     assert set(got) == {example["id"] for example in examples}
     for example in examples:
@@ -77,7 +93,8 @@ def test_encoded_images_and_masks(examples):
             **example, "image": decode(example["image"], channels=3), "mask": tf.io.decode_png(example["mask"])
         }  # fmt: skip
         row = got[example["id"]]
-        expected = aug(decoded, example["id"], 1)
+        with op_by_op():
+            expected = aug(decoded, example["id"], 1)
         assert np.array_equal(full[example["id"]]["image"], expected["image"])
         for name in ("mask", "points"):
             np.testing.assert_array_equal(row[name], expected[name])
@@ -87,7 +104,7 @@ def test_encoded_images_and_masks(examples):
         assert row["name"] == example["name"].encode()
 
 
-def test_pixels_padding_and_devices(examples, rng):
+def test_pixels_padding_and_devices(examples, moved, rng):
     images = rng.integers(0, 256, (6, 40, 50, 3), np.uint8)
     features = {
         "mask": rng.integers(0, 5, (6, 40, 50), np.uint8),
@@ -108,11 +125,11 @@ def test_pixels_padding_and_devices(examples, rng):
     assert spec["boxes"].shape == (3, 3, 4)
     assert spec["boxes_valid"].shape == (3, 3)
     named = [{**example, **dict.fromkeys(PLAIN, example["id"])} for example in examples]
-    rows = by_id(pl.make_dataset(source_of(named, PLAIN), recipe(), batch_size=3, device="CPU:0"))
-    host = by_id(pl.make_dataset(source_of(examples), recipe(), batch_size=3))
+    options = {"batch_size": 3, "epochs": 2, "seed": 1, "device": "CPU:0"}
+    rows = by_id(pl.make_dataset(source_of(named, PLAIN), recipe(), **options))
     for id_, row in rows.items():
         assert [row.pop(name) for name in PLAIN] == [id_] * len(PLAIN)
-        tf.nest.map_structure(np.testing.assert_array_equal, row, host[id_])
+        tf.nest.map_structure(np.testing.assert_array_equal, row, moved[id_])
 
 
 @pytest.fixture(scope="module")
@@ -147,25 +164,24 @@ def test_hosts_and_resumed_runs_give_the_same_targets(known, tmp_path):
     make = functools.partial(pl.make_dataset, source, aug, batch_size=8, epochs=2, seed=4)
     plain = ar.Compose([ar.Pad(0)], seed=1, targets={})
     batches = list(pl.make_dataset(source, plain, batch_size=8, epochs=2, seed=4))
-    tf.config.run_functions_eagerly(True)
-    called = [(aug(batch, *(keys := (batch.pop("id"), batch.pop("epoch")))), *keys) for batch in batches]
-    tf.config.run_functions_eagerly(False)
+    with op_by_op():
+        called = [(aug(batch, *(keys := (batch.pop("id"), batch.pop("epoch")))), *keys) for batch in batches]
 
     def wanted(host, hosts):
         """Of the places of a host in each batch."""
         parts = [tf.nest.map_structure(lambda part: part[host::hosts], one) for one in called]
         return [ar.fingerprint(*part) for part in parts]
 
-    expected, whole = wanted(0, 1), make()
-    assert prints_of(whole) == expected
+    expected = wanted(0, 1)
     assert len(set(expected)) == 4
     for host, hosts in ((0, 2), (1, 2), (6, 8)):
         assert prints_of(make(host=host, hosts=hosts)) == wanted(host, hosts)
     assert prints_of(make(start_step=3)) == expected[3:]
     assert prints_of(make(device="CPU:0")) == expected
-    iterator = iter(whole)
+    iterator = iter(make())
     assert prints_of([next(iterator), next(iterator)]) == expected[:2]
     path = tf.train.Checkpoint(iterator=iterator).save(str(tmp_path / "iterator"))
+    assert prints_of(iterator) == expected[2:]
     again = iter(make())
     tf.train.Checkpoint(iterator=again).restore(path)
     assert prints_of(again) == expected[2:]
@@ -233,7 +249,8 @@ def test_errors_of_targets_of_pixels(known, tmp_path):
             assert len(ids) == 16
             assert not set(rules) & set(ids.tolist())
         rows = by_id(batches)
-        expected = aug({"image": images[4], **{name: value[4] for name, value in features.items()}}, 4, 0)
+        with op_by_op():
+            expected = aug({"image": images[4], **{name: value[4] for name, value in features.items()}}, 4, 0)
         for name, value in expected.items():
             np.testing.assert_array_equal(rows[4][name], value)
         assert {id_: rules[id_] in cause for id_, cause in causes_in(path).items()} == {3: True, 9: True}
@@ -253,7 +270,8 @@ def test_folders_with_masks(examples, tmp_path):
     for number, example in enumerate(examples[:4]):
         id_ = int(ar.string_ids(f"{'ab'[number % 2]}/{number}.jpg"))
         decoded = {"image": tf.io.decode_jpeg(example["image"]), "mask": tf.io.decode_png(example["mask"])}
-        expected = aug(decoded, id_, 0)
+        with op_by_op():
+            expected = aug(decoded, id_, 0)
         np.testing.assert_array_equal(rows[id_]["mask"], expected["mask"])
     (tmp_path / "masks" / "a" / "2.png").rename(tmp_path / "masks" / "a" / "3.png")
     with pytest.raises(ValueError, match="masks: must hold one mask for each image.*a/2.jpg there are none"):

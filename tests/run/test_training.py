@@ -2,8 +2,6 @@
 
 import dataclasses
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +13,20 @@ import augrng as ar
 import pipelines as pl
 from pipelines.run.training import Settings, Trainer, digest_of, open_splits
 from scripts import train as train_script
-from tests.conftest import ROOT
+from tests.conftest import status_of
 
 AUG = ar.Compose([ar.RandomCrop(12, 12), ar.RandomFlip()], seed=1)
-ARGUMENTS = ["digits", "--steps", "40", "--checkpoint-every", "2", "--seed", "3", "--data-dir"]
+STEPS, EVERY = 120, 4
+# Pixels and a crop are quick to trace: each run in the test of killed ones does it again.
+ARGUMENTS = (
+    f"--recipe RandomCrop(8,8),RandomFlip() --steps {STEPS} --checkpoint-every {EVERY} --seed 3".split()
+)
 
 # Forks from a process that has imported TensorFlow but not used it, which saves most of each start.
 PROGRAM = """
 import contextlib, os, random, signal, sys, time
 from pathlib import Path
+import pytest
 from scripts import train
 
 folder, arguments = Path(sys.argv[1]), sys.argv[2:]
@@ -59,11 +62,9 @@ assert end(child("killed", "--resume")) == 0
 """
 
 
-def train(*arguments):
-    """Runs scripts/train.py in a process of its own that is quick to start."""
-    program = "import sys; from tests import conftest; from scripts import train; sys.exit(train.main(sys.argv[1:]))"
-    command = [sys.executable, "-c", program, *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+FRESH = (
+    "import sys; from tests import conftest; from scripts import train; sys.exit(train.main(sys.argv[1:]))"
+)
 
 
 def weights_in(text):
@@ -82,33 +83,56 @@ def scalars(logs):
     return found
 
 
+@pytest.fixture
+def idx(rng, tmp_path):
+    """Images 10 x 10 with labels, as IDX files: what to call them on the command line."""
+    for name, array in (
+        ("images", rng.integers(0, 256, (300, 10, 10), np.uint8)),
+        ("labels", np.arange(300, dtype=np.uint8) % 4),
+    ):
+        sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
+        (tmp_path / name).write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes())
+    return f"idx:{tmp_path / 'images'},{tmp_path / 'labels'}"
+
+
 @pytest.mark.slow
-def test_a_run_repeated_and_a_run_killed_five_times_give_the_same_weights(python, tmp_path):
-    # The first run builds the dataset, in which TFDS draws from Python's generator; the others find it.
-    arguments = [*ARGUMENTS, tmp_path / "data"]
+def test_a_run_repeated_and_a_run_killed_five_times_give_the_same_weights(python, idx, tmp_path, refused):
     # Each of the runs in the program would compile the same programs.
     env = {"TF_XLA_FLAGS": f"--tf_xla_persistent_cache_directory={tmp_path}/programs"}
-    assert python(PROGRAM, tmp_path, *arguments, env=env).splitlines() == ["ended by -9"] * 5
+    assert python(PROGRAM, tmp_path, idx, *ARGUMENTS, env=env).splitlines() == ["ended by -9"] * 5
     whole, other, killed = ((tmp_path / f"{name}.txt").read_text() for name in ("whole", "other", "killed"))
-    again = train(*arguments, "--out", tmp_path / "again")
-    assert again.returncode == 0, again.stderr
+    again = python(FRESH, idx, *ARGUMENTS, "--out", tmp_path / "again")
     assert killed.startswith("resumed at step ")
-    assert again.stdout == whole
+    assert again == whole
     assert weights_in(killed) == weights_in(whole)
     assert weights_in(other) != weights_in(whole)
 
     logged = scalars(tmp_path / "whole" / "logs")
-    assert {step for tag, step in logged if tag == "loss"} == set(range(1, 41))
-    assert {step for tag, step in logged if tag == "test accuracy"} == set(range(2, 41, 2))
+    assert {step for tag, step in logged if tag == "loss"} == set(range(1, STEPS + 1))
+    assert {step for tag, step in logged if tag == "test accuracy"} == set(range(EVERY, STEPS + 1, EVERY))
     assert logged == scalars(tmp_path / "again" / "logs")
-    assert f"test accuracy {logged['test accuracy', 40]:.4f} at step 40" in whole
+    assert f"test accuracy {logged['test accuracy', STEPS]:.4f} at step {STEPS}" in whole
 
-    mixed = train(*arguments, "--out", tmp_path / "whole", "--mixed-precision", "--resume")
-    assert mixed.returncode == 2
-    assert "precision: this run has 'mixed_bfloat16', the checkpoint 'float32'" in mixed.stderr
+    mixed = (idx, *ARGUMENTS, "--out", tmp_path / "whole", "--mixed-precision", "--resume")
+    assert "precision: this run has 'mixed_bfloat16', the checkpoint 'float32'" in refused(
+        train_script.main, *mixed
+    )
 
 
-def test_a_folder_is_trained_on_in_mixed_precision(rng, tmp_path):
+def test_weights_are_the_same_whether_the_dataset_is_built_or_found(monkeypatch, tmp_path, refused):
+    """TFDS draws from Python's generator when it builds one, and so would the weights' seeds."""
+
+    def stopped(*arguments, **options):
+        raise ValueError(Trainer(*arguments, **options).digest())
+
+    monkeypatch.setattr(train_script, "Trainer", stopped)
+    arguments = ("digits", "--data-dir", tmp_path / "data", "--out", tmp_path / "out", "--seed", 3)
+    built, found = (refused(train_script.main, *arguments) for _ in range(2))
+    assert re.search("train: [0-9a-f]{64}$", built, re.M)
+    assert found.splitlines()[-1] in built
+
+
+def test_a_folder_is_trained_on_in_mixed_precision(rng, tmp_path, capsys):
     for split in ("train", "val"):
         for label in ("dark", "light"):
             (tmp_path / split / label).mkdir(parents=True)
@@ -117,12 +141,10 @@ def test_a_folder_is_trained_on_in_mixed_precision(rng, tmp_path):
                 Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / split / label / f"{number}.png")
     out = tmp_path / "out"
     common = (f"folder:{tmp_path}", "--size", 16, "--batch-size", 8, "--mixed-precision", "--out", out)
-    whole = train(*common, "--epochs", 15)
-    assert whole.returncode == 0, whole.stderr
-    assert "test accuracy 1.0000 at step 30" in whole.stdout
-    further = train(*common, "--epochs", 16, "--resume")
-    assert further.returncode == 0, further.stderr
-    assert "resumed at step 30" in further.stdout
+    assert status_of(train_script.main, *common, "--epochs", 15) == 0
+    assert "test accuracy 1.0000 at step 30" in capsys.readouterr().out
+    assert status_of(train_script.main, *common, "--epochs", 16, "--resume") == 0
+    assert "resumed at step 30" in capsys.readouterr().out
 
 
 @pytest.fixture

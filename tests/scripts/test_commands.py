@@ -80,15 +80,14 @@ def test_photos_are_those_of_scikit_learn(tmp_path, photos):
     assert {e["name"].numpy() for e in elements} == {b"china.jpg", b"flower.jpg"}
 
 
-def test_preview_names_what_it_skips(folder, tmp_path):
-    done = run_script(
-        "preview.py", folder, folder / "missing.jpg", "--out", tmp_path / "a" / "sheet.png", "--epochs", 2
-    )
-    assert done.returncode == 1
+def test_preview_names_what_it_skips(folder, tmp_path, capsys):
+    sheet = tmp_path / "a" / "sheet.png"
+    assert status_of(preview.main, folder, folder / "missing.jpg", "--out", sheet, "--epochs", 2) == 1
+    said = capsys.readouterr()
     for name in ("text.jpg", "empty.png", "short.jpg", "missing.jpg"):
-        assert re.search(rf"skipped \S*{name}: ", done.stderr)
-    assert "notes.txt" not in done.stderr
-    assert "2 images, 2 epochs" in done.stdout
+        assert re.search(rf"skipped \S*{name}: ", said.err)
+    assert "notes.txt" not in said.err
+    assert "2 images, 2 epochs" in said.out
     assert opened(tmp_path / "a" / "sheet.png", "size") == (3 * 166 + 6, 2 * (160 + 6 + 3 * 13) + 26)
 
 
@@ -103,7 +102,8 @@ def test_preview_of_good_images_with_a_recipe_and_an_animation(folder, tmp_path)
     assert opened(out, "size")[0] == 4 * 166 + 6
     assert opened(tmp_path / "a.gif", "n_frames") == 3
     first = out.read_bytes()
-    run_script("preview.py", folder / "china.jpg", "--recipe", recipe, "--out", out, "--epochs", 3)
+    out.unlink()
+    status_of(preview.main, folder / "china.jpg", "--recipe", recipe, "--out", out, "--epochs", 3)
     assert out.read_bytes() == first
 
 
