@@ -192,12 +192,13 @@ def _permuted(size: int) -> Callable[..., tf.Tensor]:
 
 def _stream(source: Source, order: Order, pool: bool) -> tf.data.Dataset:
     assert source.stream is not None
-    stream = mapped(source.stream(), ragged_features)
-    if never_ends(stream):
+    given = source.stream()
+    if never_ends(given):
         raise ValueError(
             f"source: must come to an end, for an epoch is one pass over it, {source.name} does not; "
             "leave out its repeat() and ask for epochs=None"
         )
+    stream = mapped(given, ragged_features)
 
     def of_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         records = _shuffled(stream, order, epoch) if order.shuffle else stream
