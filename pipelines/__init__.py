@@ -1,5 +1,7 @@
 """From records to batches."""
 
+from typing import TYPE_CHECKING, Any
+
 import pipelines.disk.cache  # noqa: F401  what Source.cache calls
 from pipelines.run.dataset import make_dataset as make_dataset
 from pipelines.run.dataset import skipped_ids as skipped_ids
@@ -12,5 +14,20 @@ from pipelines.sources.memory import from_idx as from_idx
 from pipelines.sources.source import Source as Source
 from pipelines.sources.source import duplicate_ids as duplicate_ids
 from pipelines.sources.source import from_dataset as from_dataset
-from pipelines.sources.tfds import from_tfds as from_tfds
 from pipelines.sources.tfrecord import from_tfrecords as from_tfrecords
+
+if TYPE_CHECKING:
+    from pipelines.sources.tfds import from_tfds as from_tfds
+
+
+def __getattr__(name: str) -> Any:
+    """`from_tfds`, when it is asked for: TensorFlow Datasets takes half a second to import."""
+    if name != "from_tfds":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pipelines.sources.tfds import from_tfds
+
+    return from_tfds
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), "from_tfds"])

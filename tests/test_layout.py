@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import augrng as ar
+import pipelines as pl
 from tests.conftest import ROOT
 
 # What each module or room of augrng may import from augrng.
@@ -202,3 +203,23 @@ def test_the_commands_can_be_run():
     ):
         assert (ROOT / "scripts" / script).stat().st_mode & 0o111
     assert Path(ROOT / ".ci" / "run").stat().st_mode & 0o111
+
+
+def test_tensorflow_datasets_comes_when_it_is_asked_for():
+    """It takes half a second to import."""
+    heads = {
+        name_of(path).removesuffix(".__init__"): ast.parse(path.read_text()).body
+        for path in modules("pipelines")
+    }
+    reached, waiting = set(), ["pipelines"]
+    while waiting:
+        name = waiting.pop()
+        reached.add(name)
+        for node in heads.get(name, ()):
+            used = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            used += [node.module] if isinstance(node, ast.ImportFrom) else []
+            waiting += set(used) - reached
+    assert {"pipelines.run.dataset", "tensorflow"} <= reached
+    assert "tensorflow_datasets" not in reached
+    assert "from_tfds" in dir(pl)
+    assert pl.from_tfds.__module__ == "pipelines.sources.tfds"
