@@ -1,4 +1,27 @@
-"""Image augmentation whose random decisions are pure functions of (seed, op, epoch, example id)."""
+"""Image augmentation whose random decisions are pure functions of (seed, op, epoch, example id).
+
+Recipes: Compose, from_json, read_recipe, differences, presets, STREAM_VERSION
+Seeds and keys: seed_everything, get_seed, split, fold_in, bits, string_ids
+Geometry: RandomCrop, RandomResizedCrop, CenterCrop, BoxSafeCrop, Resize, Pad, RandomFlip, RandomRotation,
+  RandomQuarterTurn, RandomAffine, RandomPerspective, RandomShear, RandomTranslation, RandomZoom
+Colour: ColorJitter, RandomBrightness, RandomContrast, RandomSaturation, RandomHue, RandomGamma,
+  RandomGrayscale, ToGrayscale, RandomInvert, RandomPosterize, RandomSolarize, RandomEqualize,
+  RandomAutocontrast, RandomAdjustSharpness, RandomChannelShuffle, RandomJpegQuality
+Noise, blur and holes: GaussianBlur, GaussianNoise, RandomErasing, Cutout, GridMask
+Policies and choices: RandAugment, TrivialAugmentWide, AutoAugment, AugMix, OneOf, SomeOf, Maybe,
+  Sequential
+Mixing: MixUp, CutMix, Mosaic
+Transforms of one's own: Custom, Map, Pixels, Table, Transform, register, Sampling
+What moves along: Mask, Boxes, Keypoints
+What comes out: Output, Augment, Fingerprint, fingerprint, keep_programs
+Functions with explicit seeds: stateless_random_crop, stateless_random_flip_left_right,
+  stateless_random_flip_up_down, stateless_random_rotation, stateless_random_brightness,
+  stateless_random_contrast, stateless_random_hue, stateless_random_saturation
+
+`augrng.keras` has the Keras layers and `augrng.export` StableHLO; both are imported by themselves.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 from augrng import presets as presets
 from augrng.caching import keep_programs as keep_programs
@@ -7,6 +30,7 @@ from augrng.compose import from_json as from_json
 from augrng.fingerprint import Fingerprint as Fingerprint
 from augrng.fingerprint import fingerprint as fingerprint
 from augrng.geometry.sampling import Sampling as Sampling
+from augrng.output import Output as Output
 from augrng.random.bits import bits as bits
 from augrng.random.keys import fold_in as fold_in
 from augrng.random.keys import split as split
@@ -81,3 +105,41 @@ from augrng.written import differences as differences
 from augrng.written import read_recipe as read_recipe
 
 __version__ = "0.1.0"
+
+__all__ = [  # noqa: RUF022  in the groups of the docstring
+    "Compose", "from_json", "read_recipe", "differences", "presets", "STREAM_VERSION",
+    "seed_everything", "get_seed", "split", "fold_in", "bits", "string_ids",
+    "RandomCrop", "RandomResizedCrop", "CenterCrop", "BoxSafeCrop", "Resize", "Pad", "RandomFlip",
+    "RandomRotation", "RandomQuarterTurn", "RandomAffine", "RandomPerspective", "RandomShear",
+    "RandomTranslation", "RandomZoom",
+    "ColorJitter", "RandomBrightness", "RandomContrast", "RandomSaturation", "RandomHue", "RandomGamma",
+    "RandomGrayscale", "ToGrayscale", "RandomInvert", "RandomPosterize", "RandomSolarize",
+    "RandomEqualize", "RandomAutocontrast", "RandomAdjustSharpness", "RandomChannelShuffle",
+    "RandomJpegQuality",
+    "GaussianBlur", "GaussianNoise", "RandomErasing", "Cutout", "GridMask",
+    "RandAugment", "TrivialAugmentWide", "AutoAugment", "AugMix", "OneOf", "SomeOf", "Maybe",
+    "Sequential",
+    "MixUp", "CutMix", "Mosaic",
+    "Custom", "Map", "Pixels", "Table", "Transform", "register", "Sampling",
+    "Mask", "Boxes", "Keypoints",
+    "Output", "Augment", "Fingerprint", "fingerprint", "keep_programs",
+    "stateless_random_crop", "stateless_random_flip_left_right", "stateless_random_flip_up_down",
+    "stateless_random_rotation", "stateless_random_brightness", "stateless_random_contrast",
+    "stateless_random_hue", "stateless_random_saturation",
+]  # fmt: skip
+
+if TYPE_CHECKING:
+    from augrng.keras import Augment as Augment
+
+
+def __getattr__(name: str) -> Any:
+    """`Augment`, when it is asked for: it needs Keras."""
+    if name != "Augment":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from augrng.keras import Augment
+
+    return Augment
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -62,6 +62,18 @@ def interleaved(
     return tf.data.experimental.from_variant(variant, spec)
 
 
+def never_ends(dataset: tf.data.Dataset) -> bool:
+    """Whether a dataset is seen to repeat for ever, also if what is left of it is not counted (`filter`).
+
+    What the steps above make does not say what it is made of, and is taken to end.
+    """
+    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
+        return True
+    inputs = dataset._inputs()
+    ends = type(dataset).__name__.strip("_") in ("TakeDataset", "TakeWhileDataset")
+    return bool(inputs) and not ends and all(never_ends(part) for part in inputs)
+
+
 def _traced(dataset: tf.data.Dataset, function: Callable[..., Any]) -> tuple[dict[str, Any], Any]:
     """What `tf.raw_ops` take of a dataset and a function of its elements, and what the elements become.
 

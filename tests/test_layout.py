@@ -159,6 +159,17 @@ def test_the_picture_in_the_readme_names_each_module(folder):
     )
 
 
+def test_the_public_names_are_in_groups():
+    groups = [line for line in re.sub(r"\n  +", " ", ar.__doc__).splitlines() if ": " in line]
+    named = [name for line in groups for name in line.partition(": ")[2].split(", ")]
+    assert named == ar.__all__
+    assert len(set(named)) == len(named)
+    assert [name for name in dir(ar) if inspect.ismodule(getattr(ar, name))] == ["presets"]
+    here = {name for name, thing in vars(ar).items() if not inspect.ismodule(thing) and name[0] != "_"}
+    assert here - {"TYPE_CHECKING", "Any"} <= set(named)
+    assert ar.Augment.__module__ == "augrng.keras"
+
+
 PUBLIC = {name: getattr(ar, name) for name in dir(ar) if callable(getattr(ar, name)) and name[0] != "_"}
 
 

@@ -19,8 +19,8 @@ import tensorflow as tf
 
 import augrng as ar
 from augrng.random.permutation import permuted, schedule
-from pipelines.sources.source import Record, Source, never_ends, ragged_features
-from pipelines.steps import flat_mapped, mapped
+from pipelines.sources.source import Record, Source, ragged_features
+from pipelines.steps import flat_mapped, mapped, never_ends
 
 POOL = "records of the whole batch"  # the entry of a batch of a stream from which substitutes are drawn
 _BLOCK = 8192  # places of the permutation made at once; hundreds of small operations are shared

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 import augrng as ar
+from pipelines.steps import never_ends
 
 Record = dict[str, tf.Tensor]
 DTYPES = ("uint8", "uint16")  # of decoded images
@@ -26,7 +27,7 @@ caching: list[Callable[["Source", str | Path], "Source"]] = []
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".dib", ".webp")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Source:
     """Records with ids.
 
@@ -59,6 +60,13 @@ class Source:
     class_names: tuple[str, ...] = ()
     channels: int | None = None
     dtype: str | None = None
+
+    def __repr__(self) -> str:
+        """Its name, how many records there are, and how they can be read."""
+        size = "of unknown size" if self.size is None else f"{self.size:,} records"
+        access = "random access" if self.records else "a stream"
+        classes = f", {len(self.class_names)} classes" if self.class_names else ""
+        return f"<Source {self.name}: {size}, {access}{classes}>"
 
     def dataset(self) -> tf.data.Dataset:
         """All records once, complete, in the source's own order."""
@@ -273,15 +281,6 @@ def from_dataset(
         size=size if size >= 0 else None,
         stream=lambda: dataset.map(lambda record: with_id({**record, "image": record[image]}, key)),
     )
-
-
-def never_ends(dataset: tf.data.Dataset) -> bool:
-    """Whether a dataset is seen to repeat for ever, also if what is left of it is not counted (`filter`)."""
-    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
-        return True
-    inputs = dataset._inputs()
-    ends = type(dataset).__name__.strip("_") in ("TakeDataset", "TakeWhileDataset")
-    return bool(inputs) and not ends and all(never_ends(part) for part in inputs)
 
 
 def _of_pair(place: tf.Tensor, pair: tuple[tf.Tensor, tf.Tensor]) -> Record:

@@ -356,3 +356,12 @@ def test_a_corrupt_shard_of_tfds_stops_a_stream(by_hand):
             tf.errors.InvalidArgumentError, match=f"{path.name} is corrupt or cut off: record 1"
         ):
             list(pl.make_dataset(source, AUG, batch_size=4, on_error=on_error))
+
+
+def test_a_source_says_what_it_is(tmp_path):
+    arrays = pl.from_arrays(np.zeros((3, 8, 8, 3), np.uint8))
+    assert repr(arrays) == "<Source arrays (3, 8, 8, 3): 3 records, random access>"
+    stream = pl.from_dataset(
+        tf.data.Dataset.from_tensors({"image": tf.zeros([4, 4, 3]), "id": 1}).filter(lambda _: True)
+    )
+    assert repr(stream) == "<Source dataset: of unknown size, a stream>"
