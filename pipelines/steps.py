@@ -34,13 +34,13 @@ def mapped(
             deterministic="default",
             preserve_cardinality=True,
         )
-    return tf.data.experimental.from_variant(variant, spec)
+    return _made(variant, spec, dataset, given)
 
 
 def flat_mapped(dataset: tf.data.Dataset, function: Callable[..., tf.data.Dataset]) -> tf.data.Dataset:
     """`dataset.flat_map(function)`."""
     given, spec = _traced(dataset, function)
-    return tf.data.experimental.from_variant(tf.raw_ops.FlatMapDataset(**given), spec)
+    return _made(tf.raw_ops.FlatMapDataset(**given), spec, dataset, given)
 
 
 def interleaved(
@@ -59,7 +59,7 @@ def interleaved(
         num_parallel_calls=count,
         deterministic="true",
     )
-    return tf.data.experimental.from_variant(variant, spec)
+    return _made(variant, spec, dataset, given)
 
 
 def never_ends(dataset: tf.data.Dataset) -> bool:
@@ -103,3 +103,10 @@ def _traced(dataset: tf.data.Dataset, function: Callable[..., Any]) -> tuple[dic
         "output_shapes": structure.get_flat_tensor_shapes(made[-1]),
     }
     return given, made[-1]
+
+
+def _made(variant: tf.Tensor, spec: Any, dataset: tf.data.Dataset, given: dict[str, Any]) -> tf.data.Dataset:
+    """The dataset of a variant, which keeps alive what it is made of, as `tf.data`'s own do."""
+    made = tf.data.experimental.from_variant(variant, spec)
+    made._made_of = dataset, given["f"]
+    return made

@@ -180,7 +180,8 @@ class KerasFeed(DataAdapter):
             weights = values.get("class_weight") if call == "fit" and "epoch" not in values else None
             return _Elements(self, weights)
         # What validates is asked for within the loop over epochs, and has no class weights.
-        return self._weighted(values.get("class_weight") if "epoch" not in values else None)
+        batches = self._weighted(values.get("class_weight") if "epoch" not in values else None)
+        return _shared(batches, getattr(values.get("self"), "_distribute_strategy", None))
 
     def get_numpy_iterator(self) -> Any:
         return TFDatasetAdapter(self._weighted_now()).get_numpy_iterator()
@@ -205,6 +206,27 @@ class KerasFeed(DataAdapter):
     def _elements(self) -> Iterator[tuple[Any, ...]]:
         made = isinstance(self._batches, tf.data.Dataset)
         return iter(self._batches) if made else map(self._element, self._batches)
+
+
+def _shared(batches: tf.data.Dataset, strategy: tf.distribute.Strategy | None) -> Any:
+    """Batches for a strategy, whose iterators live until two more have begun.
+
+    `fit` looks at a first batch and lets go of the iterator. What TensorFlow sends ahead to the devices by
+    (MultiDeviceIterator) may then still read from it, which crashes the process; later it has come to rest.
+    """
+    if not isinstance(strategy, tf.distribute.MirroredStrategy | tf.distribute.MultiWorkerMirroredStrategy):
+        return batches
+    shared = strategy.experimental_distribute_dataset(batches)
+    kept: list[Any] = []
+
+    class Shared(type(shared)):  # type: ignore[misc]
+        def __iter__(self) -> Any:
+            kept.append(super().__iter__())
+            del kept[:-2]
+            return kept[-1]
+
+    shared.__class__ = Shared
+    return shared
 
 
 class _Elements:
