@@ -63,13 +63,10 @@ def interleaved(
 
 
 def never_ends(dataset: tf.data.Dataset) -> bool:
-    """Whether a dataset is seen to repeat for ever, also if what is left of it is not counted (`filter`).
-
-    What the steps above make does not say what it is made of, and is taken to end.
-    """
+    """Whether a dataset is seen to repeat for ever, also if what is left of it is not counted (`filter`)."""
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
         return True
-    inputs = dataset._inputs()
+    inputs = [dataset._made_of[0]] if hasattr(dataset, "_made_of") else dataset._inputs()
     ends = type(dataset).__name__.strip("_") in ("TakeDataset", "TakeWhileDataset")
     return bool(inputs) and not ends and all(never_ends(part) for part in inputs)
 

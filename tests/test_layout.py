@@ -47,7 +47,7 @@ PIPELINES = {
     "sources": {"steps"},
     "images": {"sources"},
     "run": {"images", "sources", "steps"},
-    "disk": {"images", "run", "sources"},
+    "disk": {"images", "run", "sources", "steps"},
     "show": {"images", "run", "sources"},
 }
 ROOMS = [("augrng", AUGRNG), ("pipelines", PIPELINES)]

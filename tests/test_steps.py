@@ -80,3 +80,13 @@ def test_what_a_function_prints_or_checks_is_not_left_out(capfd):
     with pytest.raises(tf.errors.InvalidArgumentError):
         next(rows)
     assert capfd.readouterr().err.splitlines()[0] == "seen 0"
+
+
+def test_what_never_ends_is_seen_through_steps():
+    counted = tf.data.Dataset.range(3).repeat()
+    uncounted = counted.filter(lambda x: x > 0)
+    for made in (steps.mapped(uncounted, same), steps.mapped(uncounted, same, 2).batch(2).prefetch(1)):
+        assert made.cardinality() == tf.data.UNKNOWN_CARDINALITY
+        assert steps.never_ends(made)
+        assert not steps.never_ends(made.take(5))
+    assert not steps.never_ends(steps.mapped(tf.data.Dataset.range(3).filter(lambda x: x > 0), same))
