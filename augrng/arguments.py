@@ -224,7 +224,7 @@ def examples_of(images: tf.Tensor, ids: Any, epoch: Any) -> tuple[tf.Tensor, tf.
     for name, value in each:
         if value.shape[0] is None or tf.is_tensor(count):
             rule = f"{name}: must be one for each image; got (how many, images) "
-            check = tf.debugging.Assert(tf.equal(tf.size(value), count), [rule, tf.size(value), count])
+            check = asserted(tf.equal(tf.size(value), count), [rule, tf.size(value), count])
             with tf.control_dependencies([check]):
                 value = tf.identity(value)
         checked.append(tf.reshape(value, tf.reshape(count, [1])))
@@ -251,6 +251,19 @@ def params(value: Any, names: Sequence[str], images: tf.Tensor) -> list[dict[str
     return drawn if images.shape.rank == 4 else tf.nest.map_structure(lambda tensor: tensor[None], drawn)
 
 
+def asserted(passed: tf.Tensor, message: Sequence[Any], *, summarize: int = 3) -> tf.Operation | None:
+    """`tf.debugging.Assert` as one op: None when run eagerly.
+
+    That one fails in a branch of its own, and other branches are cancelled then: now and then TensorFlow
+    says only that, which is no message, and no error that `Dataset.ignore_errors` passes over.
+
+    Raises:
+      tf.errors.InvalidArgumentError: if it has not passed; not in code that is jit-compiled as a whole.
+    """
+    data = [tf.convert_to_tensor(part) for part in message]
+    return tf.raw_ops.Assert(condition=passed, data=data, summarize=summarize)
+
+
 def require(tests: list[tuple[Any, str]], sizes: tf.Tensor, ids: tf.Tensor | None) -> tf.Tensor:
     """Refuses the examples that fail a test: (whether each passes, what the rule is)."""
     assertions = []
@@ -260,7 +273,7 @@ def require(tests: list[tuple[Any, str]], sizes: tf.Tensor, ids: tf.Tensor | Non
             failed = tf.reshape(tf.where(~passed), [-1])[:1]
             where = [] if ids is None else [" for id ", tf.gather(ids, failed)]
             got = [rule, "; got (height, width) ", tf.gather(sizes, failed), *where]
-            assertions.append(tf.debugging.Assert(tf.reduce_all(passed), got))
+            assertions.append(asserted(tf.reduce_all(passed), got))
         elif not np.all(known):
             row = int(np.argmin(known))
             size, example = tf.get_static_value(sizes), tf.get_static_value(ids)

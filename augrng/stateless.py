@@ -243,7 +243,7 @@ def _fitting(
         raise ValueError(f"size: must lie within the image, of shape {known}, got {tuple(asked)}")
     if all(side is not None for side in (*asked, *sides)):
         return size, tf.constant(sides, tf.int64)
-    check = tf.debugging.Assert(
+    check = arguments.asserted(
         tf.reduce_all((size >= 0) & (size <= shape)),
         ["size: must lie within the image, of shape ", shape, "; got ", size],
         summarize=8,

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from augrng import fixed
+from augrng.arguments import asserted
 from augrng.geometry import affine
 
 Example = dict[str, Any]
@@ -143,7 +144,7 @@ def require(passed: tf.Tensor, rules: Sequence[str], value: tf.Tensor, ids: tf.T
         for rule, kept in zip(rules, tf.unstack(passed, len(rules)), strict=True):
             first = tf.reshape(tf.where(~kept), [-1])[:1]
             where = [] if ids is None else ["; it is broken by id", tf.gather(ids, first)]
-            checks.append(tf.debugging.Assert(tf.reduce_all(kept), [rule, *where]))
+            checks.append(asserted(tf.reduce_all(kept), [rule, *where]))
         with tf.control_dependencies(checks):
             return tf.identity(value)
     if not np.all(known):

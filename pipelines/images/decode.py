@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from augrng.arguments import asserted
 from pipelines.images.formats import DCT, check_kind, colours_of_jpeg, completed, whole
 from pipelines.images.header import UNKNOWN, Header, probe
 from pipelines.images.raw import bytes_at, refused_if
@@ -238,6 +239,5 @@ def upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
 
 def require(contents: tf.Tensor, condition: tf.Tensor, message: list[Any]) -> tf.Tensor:
     """`contents`, to be had only if the condition holds."""
-    check = tf.debugging.Assert(condition, message, summarize=8)
-    with tf.control_dependencies([] if check is None else [check]):  # None when run eagerly
+    with tf.control_dependencies([asserted(condition, message, summarize=8)]):
         return tf.identity(contents)

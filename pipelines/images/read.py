@@ -176,10 +176,15 @@ def _traced(program: Program, channels: int, dtype: str, max_pixels: int) -> _Tr
 @functools.lru_cache(maxsize=2)
 def _facts(partial: bool) -> Callable[[tf.Tensor], tf.Tensor]:
     def facts(contents: tf.Tensor) -> tf.Tensor:
+        found = more_facts(contents)
         fit = tf.constant(False)
         if partial:
+            # After what may fail: of two branches at once, TensorFlow may say of the failure that the other
+            # one was cancelled, and `ignore_errors` does not pass over that.
+            with tf.control_dependencies([found]):
+                contents = tf.identity(contents)
             fit = tf.cond(is_jpeg(contents), lambda: fit_for_parts(contents), lambda: tf.constant(False))
-        return tf.concat([more_facts(contents), tf.cast(fit, tf.int32)[None]], 0)
+        return tf.concat([found, tf.cast(fit, tf.int32)[None]], 0)
 
     return tf.function(facts, [tf.TensorSpec([], tf.string)], autograph=False)
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from augrng.arguments import asserted
 from pipelines.run.arguments import writable
 from pipelines.run.order import POOL, row
 from pipelines.steps import flat_mapped, interleaved, mapped
@@ -180,7 +181,7 @@ def _noted(tried: _Tried, records: Any, on_error: OnError) -> tuple[tf.Tensor, A
         return tf.strings.join(["the example with id ", id_, " (", where, ") cannot be used: ", why, rest])
 
     stops = ~tried.good & (on_error.mode != "skip")
-    checks = [tf.debugging.Assert(~stops, [tf.cond(stops, reason, lambda: tf.constant(""))])]
+    checks = [asserted(~stops, [tf.cond(stops, reason, lambda: tf.constant(""))])]
     if on_error.mode != "raise":
         checks.append(tf.cond((tried.why != "") & ~stops, report, tf.no_op))
     with tf.control_dependencies(checks):

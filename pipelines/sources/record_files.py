@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 import augrng as ar
+from augrng.arguments import asserted
 from pipelines.sources.offsets import FRAME, NotIndexedError, bounds_of
 from pipelines.sources.source import Record, Source, values_of
 from pipelines.steps import flat_mapped, mapped
@@ -63,7 +64,7 @@ def in_order(
         ) -> tuple[tuple[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
             (number, read), (record, is_end, whole) = state, element
             good = ~is_end | (whole & (read >= size))
-            with tf.control_dependencies([tf.debugging.Assert(good, [_complaint(path, number)])]):
+            with tf.control_dependencies([asserted(good, [_complaint(path, number)])]):
                 read += FRAME + tf.cast(tf.strings.length(record), tf.int64)
             return (number + 1, read), (_path(path, number), record, is_end)
 
@@ -160,9 +161,7 @@ def random_access(
 
     def completed(place: Record, example: tf.Tensor) -> Record:
         good = _is_there(place, example)
-        with tf.control_dependencies(
-            [tf.debugging.Assert(good, [_complaint(place["file"], place["number"])])]
-        ):
+        with tf.control_dependencies([asserted(good, [_complaint(place["file"], place["number"])])]):
             parsed = parse({where: place[where]}, tf.identity(example))
         return {**{name: value for name, value in place.items() if name not in _OF_PLACES}, **parsed}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from augrng.arguments import asserted
 from pipelines.sources.record_files import check_access, in_order, indexed, random_access
 from pipelines.sources.source import Record, Source, with_id
 
@@ -104,8 +105,6 @@ def _joined(name: str, sides: Sequence[tf.SparseTensor], place: tf.Tensor) -> tf
     rule = f"{name}: {', '.join(_SIDES)} must have equally many numbers, got"
     got = tf.strings.reduce_join(tf.strings.as_string(counts), separator=", ")
     good = tf.reduce_all(tf.equal(counts, counts[0]))
-    with tf.control_dependencies(
-        [tf.debugging.Assert(good, [tf.strings.join([rule, got, "in", place], " ")])]
-    ):
+    with tf.control_dependencies([asserted(good, [tf.strings.join([rule, got, "in", place], " ")])]):
         least = tf.reduce_min(counts)
         return tf.stack([values[:least] for values in lists], -1)
