@@ -231,6 +231,16 @@ def examples_of(images: tf.Tensor, ids: Any, epoch: Any) -> tuple[tf.Tensor, tf.
     return checked[0], checked[-1] if epoch.shape.rank else epoch
 
 
+def image_sizes(images: tf.Tensor) -> tf.Tensor:
+    """Height and width of each of [B, H, W, C] or one [H, W, C], int64[B, 2]; a constant where known."""
+    images = images if images.shape.rank == 4 else images[None]
+    shape = images.shape[:3]
+    if shape.is_fully_defined():
+        return tf.constant(np.broadcast_to(np.array(shape[1:], np.int64), (shape[0], 2)))
+    shape = tf.shape(images, out_type=tf.int64)
+    return tf.broadcast_to(shape[1:3], tf.stack([shape[0], 2]))
+
+
 def params(value: Any, names: Sequence[str], images: tf.Tensor) -> list[dict[str, tf.Tensor]]:
     """Returns params as tensors [B] in the order of `names`, for checked images.
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import tensorflow as tf
 from tensorflow.python.eager import context
 
+from augrng.compiled import stable_names
+
 _ROOM = 200 * 2**20  # bytes; a recipe's programs take about one million
 
 
@@ -48,6 +50,7 @@ def keep_programs(folder: str | Path | None = None) -> Path:
       OSError: if the folder is not there and cannot be made.
       ValueError: if there are spaces in its path.
     """
+    stable_names()
     given = os.environ.get("TF_XLA_FLAGS", "")
     for flag in given.split():
         name, _, value = flag.partition("=")

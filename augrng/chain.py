@@ -26,12 +26,12 @@ import numpy as np
 import tensorflow as tf
 
 from augrng import arguments
+from augrng.compiled import compiled
 from augrng.geometry.sampling import MAX_SIDE
 from augrng.maps import Geometry, Leg
 from augrng.members import Member, check_first
 from augrng.random.bits import bits
 from augrng.random.keys import fold_in
-from augrng.render import compiled
 from augrng.stages import Stage, stages_of
 from augrng.transforms import Params, Transform
 from augrng.transforms.base import Rectangles
@@ -77,6 +77,9 @@ class Chain:
         self.sample = compiled(self._sample)
         self.work = compiled(self._work)
         self.plan = compiled(self._plan)
+
+    def __repr__(self) -> str:
+        return f"Chain({[node.transform for node in self.nodes if not node.chosen]!r}, {self.alg!r})"
 
     def keys(self, pairs: tf.Tensor, ids: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
         """The key of each transform for each example; `epoch` and `ids` broadcast."""
@@ -288,13 +291,3 @@ def chain_of(transforms: Sequence[Transform], alg: str = "philox", *, empty: boo
 
 
 _cached_chain = functools.lru_cache(maxsize=256)(Chain)
-
-
-def image_sizes(images: tf.Tensor) -> tf.Tensor:
-    """Height and width of each of [B, H, W, C] or one [H, W, C], int64[B, 2]; a constant where known."""
-    images = images if images.shape.rank == 4 else images[None]
-    shape = images.shape[:3]
-    if shape.is_fully_defined():
-        return tf.constant(np.broadcast_to(np.array(shape[1:], np.int64), (shape[0], 2)))
-    shape = tf.shape(images, out_type=tf.int64)
-    return tf.broadcast_to(shape[1:3], tf.stack([shape[0], 2]))

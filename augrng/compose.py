@@ -17,7 +17,7 @@ from typing import Any
 import tensorflow as tf
 
 from augrng import arguments
-from augrng.chain import Chain, chain_of, image_sizes
+from augrng.chain import Chain, chain_of
 from augrng.members import described
 from augrng.mixing import mixer_of
 from augrng.program import Program
@@ -196,7 +196,7 @@ class Compose:
         given, images = images, arguments.images(arguments.image_of(images))
         drawn = arguments.params(params, self._recipe.names, images)
         self._chain.check_pixels(images.dtype, images.shape[-1])
-        sizes = self._chain.check(image_sizes(images), params=drawn)
+        sizes = self._chain.check(arguments.image_sizes(images), params=drawn)
         return self.program.applied(given, images, self._chain.work(drawn, sizes), sizes)
 
     @tf.autograph.experimental.do_not_convert
@@ -223,7 +223,7 @@ class Compose:
         given, images = images, arguments.images(arguments.image_of(images))
         ids, epoch = arguments.examples_of(images, ids, epoch)
         self._chain.check_pixels(images.dtype, images.shape[-1])
-        sizes = self._chain.check(image_sizes(images), ids)
+        sizes = self._chain.check(arguments.image_sizes(images), ids)
         work = self.program.plan(ids, epoch, sizes, self.program.seen(given, single=images.shape.rank == 3))
         return self.program.applied(given, images, work, sizes, ids)
 

@@ -10,10 +10,10 @@ from typing import Any
 import tensorflow as tf
 
 from augrng import arguments
-from augrng.chain import chain_of, image_sizes
+from augrng.chain import chain_of
+from augrng.compiled import compiled
 from augrng.random.seeds import SeedPair
 from augrng.recipe import Recipe
-from augrng.render import compiled
 from augrng.targets import Target
 from augrng.targets.base import found, has, names_in, put, require
 from augrng.targets.declared import inferred
@@ -111,7 +111,7 @@ class Mixer:
                 tf.nest.map_structure(lambda part: tf.convert_to_tensor(part)[None], one)
                 for one in (examples, *partners)
             )
-        drawn = self.sample(ids, epoch, image_sizes(pictures[0]))
+        drawn = self.sample(ids, epoch, arguments.image_sizes(pictures[0]))
         out = self.mixed(examples, partners, self.images(pictures, drawn), drawn, ids)
         return tf.nest.map_structure(lambda part: part[0], out) if single else out
 
@@ -121,7 +121,7 @@ class Mixer:
         out = unmixed(images, ids, epoch)
         made = arguments.image_of(out)
         ids, epoch = arguments.examples_of(made, ids, epoch)
-        return self.in_batch(out, self.sample(ids, epoch, image_sizes(made)), ids)
+        return self.in_batch(out, self.sample(ids, epoch, arguments.image_sizes(made)), ids)
 
     def apply(self, unmixed: Any, images: Any, params: Any) -> Any:
         """The same with params that were drawn; see `Compose.apply`."""
@@ -130,7 +130,7 @@ class Mixer:
         arguments.params(params, [*unmixed.transforms, self.name], given)
         out = unmixed.apply(images, {name: drawn for name, drawn in params.items() if name != self.name})
         drawn = {key: tf.convert_to_tensor(value) for key, value in params[self.name].items()}
-        self._chain.check(image_sizes(arguments.image_of(out)), params=[drawn])
+        self._chain.check(arguments.image_sizes(arguments.image_of(out)), params=[drawn])
         return self.in_batch(out, drawn, None)
 
     def _check_batch(self, images: Any) -> None:
@@ -182,7 +182,7 @@ class Mixer:
             if label is not None:
                 raise ValueError(_no_label(self.transform, "images alone"))
             return images
-        size = image_sizes(images)
+        size = arguments.image_sizes(images)
         all_ = [dict(one) for one in (examples, *partners)]
         targets = inferred(examples) if self._targets is None else self._targets
         panes = self.transform.panes(drawn, size)

@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from augrng import arguments
-from augrng.chain import Chain, Work, image_sizes
+from augrng.chain import Chain, Work
 from augrng.geometry.sampling import Sampling
 from augrng.maps import Geometry
 from augrng.targets import Mask, Target
@@ -41,6 +41,9 @@ class Program:
 
     def __hash__(self) -> int:
         return hash(self._same())
+
+    def __repr__(self) -> str:
+        return f"Program{self._same()!r}"
 
     def _same(self) -> tuple[Any, ...]:
         return self._chain, None if self._targets is None else tuple(self._targets.items())
@@ -227,7 +230,7 @@ class Program:
         """
         images = arguments.images(images)
         self._chain.check_pixels(images.dtype, images.shape[-1])
-        return self._chain.render(images, work, self._chain.check(image_sizes(images), ids))
+        return self._chain.render(images, work, self._chain.check(arguments.image_sizes(images), ids))
 
     def render(
         self, image: tf.Tensor, map_: tf.Tensor, borders: tf.Tensor, rest: Sequence[Params] = ()

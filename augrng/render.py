@@ -10,6 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from augrng.compiled import compiled
 from augrng.geometry import reduce
 from augrng.geometry.exact import resample
 from augrng.geometry.sampling import Sampling
@@ -176,17 +177,6 @@ class MaskRenderer(Renderer):
         sides = super().size_after(height // self._multiple, width // self._multiple)
         height, width = (side * self._multiple for side in sides)
         return height, width
-
-
-def compiled(function: Callable) -> Callable:
-    """`function` as one XLA program, compiled once for each set of shapes.
-
-    A recipe is a function of its own, and TensorFlow takes a few of one name for one that is traced again and
-    again; it warns of that unless it is told.
-    """
-    program = tf.function(function, jit_compile=True, reduce_retracing=True, autograph=False)
-    program._omit_frequent_tracing_warning = True
-    return program
 
 
 @functools.lru_cache(maxsize=256)

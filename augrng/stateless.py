@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from augrng import arguments
-from augrng.chain import chain_of, image_sizes
+from augrng.chain import chain_of
 from augrng.random import draws
 from augrng.random.bits import bits
 from augrng.transforms import (
@@ -277,7 +277,7 @@ def _run(transform: Transform, image: Any, seed: Any) -> tf.Tensor:
     chain = chain_of([transform])
     chain.check_pixels(image.dtype, image.shape[-1])
     batch = image if image.shape.rank == 4 else image[None]
-    sizes = chain.check(image_sizes(batch), None)
+    sizes = chain.check(arguments.image_sizes(batch), None)
     seed = tf.reshape(seed, [tf.shape(batch)[0], 1, 2])  # one a picture, else an error
     out = chain.render(batch, chain.work(chain.draw(seed, sizes), sizes), sizes)
     return out if image.shape.rank == 4 else out[0]

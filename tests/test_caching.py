@@ -13,6 +13,10 @@ if sys.argv[2] == "full":
     shutil.disk_usage = lambda path: shutil._ntuple_diskusage(1, 1, 0)
 folder = ar.keep_programs(sys.argv[1])
 before = set(os.listdir(folder))
+if sys.argv[2] == "after others":
+    import tensorflow as tf
+    tf.function(lambda x: tf.cond(x > 0, lambda: x, lambda: -x))(tf.constant(1))
+    ar.Compose([ar.RandomCrop(4, 4)], seed=3).sample([5], 0, [9, 9])
 from tests.cases import fingerprint_of
 print(fingerprint_of("crop_flip_rotation"), len(before), len(set(os.listdir(folder)) - before))
 """
@@ -26,6 +30,8 @@ def test_programs_are_found_by_the_next_process(python, tmp_path):
     assert (again, there) == (pixels, "0")
     assert int(made) >= 2
     assert run("roomy") == [pixels, made, "0"]
+    again, there, more = run("after others")  # its own two for another recipe, which draws and samples
+    assert (again, there, more) == (pixels, made, "1")
     (folder,) = tmp_path.iterdir()
     assert folder.stat().st_mode & 0o777 == 0o700
 

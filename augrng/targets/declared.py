@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from augrng.render import compiled
+from augrng.compiled import compiled
 from augrng.targets.base import Example, Target, Tensors, found, has, names_in, require
 from augrng.targets.boxes import Boxes
 from augrng.targets.keypoints import Keypoints

@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from augrng.compiled import compiled
 from augrng.geometry import affine, projective
 from augrng.geometry.sampling import Sampling
 from augrng.geometry.warp import warp_with_mask
 from augrng.maps import Leg
-from augrng.render import MaskRenderer, Renderer, compiled
+from augrng.render import MaskRenderer, Renderer
 
 
 class Moves(NamedTuple):

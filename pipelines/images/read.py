@@ -22,9 +22,9 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 import augrng as ar
+from augrng.compiled import compiled
 from augrng.geometry import reduce
 from augrng.program import Program
-from augrng.render import compiled
 from pipelines.images.decode import MAX_PIXELS, RATIOS, decode_cells, decode_stored, require, upright
 from pipelines.images.formats import check_kind, raw_window
 from pipelines.images.header import first_bytes, is_jpeg, more_facts

@@ -1,0 +1,100 @@
+"""Functions as XLA programs, with names by which another process finds them again.
+
+TensorFlow numbers the functions of a process, also the branches and loops within, in the order in which they
+are traced, and XLA's persistent cache goes by these names: what any other code traces before would hide all
+that is kept. So the functions traced here are numbered from a hash of what they are made of and for.
+"""
+
+import collections
+import functools
+import hashlib
+import inspect
+import itertools
+import re
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.python.framework import ops
+
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+
+
+def compiled(function: Callable) -> Callable:
+    """`function` as one XLA program, compiled once for each set of shapes.
+
+    A recipe is a function of its own, and TensorFlow takes a few of one name for one that is traced again and
+    again; it warns of that unless it is told.
+
+    What the function is made of (its closure, the arguments of a partial, the object of a method) should
+    have a `repr` that says it, without addresses.
+    """
+
+    def traced(*args: Any, **kwargs: Any) -> Any:
+        _names.begin(function, (args, kwargs))
+        return function(*args, **kwargs)
+
+    traced.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    traced.__name__ = getattr(function, "__name__", "program")
+    program = tf.function(traced, jit_compile=True, reduce_retracing=True, autograph=False)
+    program._omit_frequent_tracing_warning = True
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        outer = _names.numbers
+        try:
+            return program(*args, **kwargs)
+        finally:
+            _names.numbers = outer
+
+    return run
+
+
+class _Names(threading.local):
+    """The numbers that functions get which this thread traces; TensorFlow's own if there are none.
+
+    Attributes:
+      numbers: those to come.
+    """
+
+    numbers: Iterator[int] | None = None
+
+    def begin(self, function: Callable, args: Any) -> None:
+        """Numbers what is traced from here on after a function and the specs of its arguments."""
+        said = _ADDRESS.sub("", repr((_made_of(function), tf.nest.map_structure(_spec, args))))
+        key = hashlib.sha256(said.encode()).digest()
+        with _lock:
+            time = _times[key]
+            _times[key] += 1
+        start = hashlib.sha256(key + time.to_bytes(8, "little")).digest()
+        self.numbers = itertools.count(int.from_bytes(start[:7], "little"))
+
+
+_names = _Names()
+_times: collections.Counter[bytes] = collections.Counter()  # that functions with one key were traced
+_lock = threading.Lock()
+
+
+def stable_names() -> None:
+    """From here on, `compiled` functions are numbered as the docstring of this module says."""
+    given = ops.uid
+    if given is not _number:
+        _number.given = given  # type: ignore[attr-defined]
+        ops.uid = _number
+
+
+def _number() -> int:
+    return next(_names.numbers) if _names.numbers is not None else _number.given()  # type: ignore[attr-defined]
+
+
+def _made_of(function: Any) -> Any:
+    """What tells a function from others of its name."""
+    if isinstance(function, functools.partial):
+        return _made_of(function.func), function.args, sorted(function.keywords.items())
+    closure = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
+    owner = getattr(function, "__self__", None)
+    return getattr(function, "__qualname__", None), closure, owner
+
+
+def _spec(argument: Any) -> Any:
+    return (argument.dtype, argument.shape) if tf.is_tensor(argument) else argument
