@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 
 from augrng.compiled import stable_names
+from augrng.kept import keep_in
 
 _ROOM = 200 * 2**20  # bytes; a recipe's programs take about one million
 
@@ -26,10 +27,10 @@ def user_folder() -> Path:
 def keep_programs(folder: str | Path | None = None) -> Path:
     """Lets this process find compiled programs that an earlier one left, and leave its own.
 
-    It turns on XLA's persistent cache, for everything in the process that is jit-compiled. Of a recipe that
-    was used before, the first batch then comes without compiling. Call it right after the imports: TensorFlow
-    reads its flags once, when it first looks for devices or runs something. Where `TF_XLA_FLAGS` names such a
-    cache already, that one stays.
+    It turns on XLA's persistent cache, for everything in the process that is jit-compiled, and keeps graphs
+    of what reads files (see `augrng.kept`). Of a recipe that was used before, the first batch then comes
+    without compiling. Call it right after the imports: TensorFlow reads its flags once, when it first looks
+    for devices or runs something. Where `TF_XLA_FLAGS` names such a cache already, that one stays.
 
     Programs are only good for one version of TensorFlow, one kind of processor and one set of `XLA_FLAGS`, so
     each such combination has a folder of its own within. Nothing is ever taken out: delete the folder
@@ -55,6 +56,7 @@ def keep_programs(folder: str | Path | None = None) -> Path:
     for flag in given.split():
         name, _, value = flag.partition("=")
         if name == "--tf_xla_persistent_cache_directory" and value:
+            keep_in(Path(value))
             return Path(value)
     _require_unread_flags()
     base = user_folder() / "programs" if folder is None else Path(folder).expanduser()
@@ -68,6 +70,7 @@ def keep_programs(folder: str | Path | None = None) -> Path:
     if not os.access(where, os.W_OK) or shutil.disk_usage(where).free < _ROOM:
         flags += " --tf_xla_persistent_cache_read_only"
     os.environ["TF_XLA_FLAGS"] = flags.strip()
+    keep_in(where)
     return where
 
 

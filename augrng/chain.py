@@ -78,8 +78,13 @@ class Chain:
         self.work = compiled(self._work)
         self.plan = compiled(self._plan)
 
+    @property
+    def made_of(self) -> tuple[Any, ...]:
+        """What tells it from others."""
+        return self.alg, tuple(node.transform for node in self.nodes)
+
     def __repr__(self) -> str:
-        return f"Chain({[node.transform for node in self.nodes if not node.chosen]!r}, {self.alg!r})"
+        return f"Chain{self.made_of!r}"
 
     def keys(self, pairs: tf.Tensor, ids: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
         """The key of each transform for each example; `epoch` and `ids` broadcast."""

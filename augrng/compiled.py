@@ -6,6 +6,7 @@ that is kept. So the functions traced here are numbered from a hash of what they
 """
 
 import collections
+import contextlib
 import functools
 import hashlib
 import inspect
@@ -51,28 +52,44 @@ def compiled(function: Callable) -> Callable:
 
 
 class _Names(threading.local):
-    """The numbers that functions get which this thread traces; TensorFlow's own if there are none.
+    """The numbers that functions get which this thread traces.
 
     Attributes:
-      numbers: those to come.
+      numbers: those to come; None for TensorFlow's own.
+      within: the key that `numbered` was given.
     """
 
     numbers: Iterator[int] | None = None
+    within = ""
 
     def begin(self, function: Callable, args: Any) -> None:
         """Numbers what is traced from here on after a function and the specs of its arguments."""
-        said = _ADDRESS.sub("", repr((_made_of(function), tf.nest.map_structure(_spec, args))))
-        key = hashlib.sha256(said.encode()).digest()
+        said = repr((_made_of(function), tf.nest.map_structure(_spec, args)))
+        key = self.within + _ADDRESS.sub("", said)
         with _lock:
             time = _times[key]
             _times[key] += 1
-        start = hashlib.sha256(key + time.to_bytes(8, "little")).digest()
-        self.numbers = itertools.count(int.from_bytes(start[:7], "little"))
+        self.numbers = _numbers_of(f"{key} {time}")
 
 
 _names = _Names()
-_times: collections.Counter[bytes] = collections.Counter()  # that functions with one key were traced
+_times: collections.Counter[str] = collections.Counter()  # that functions with one key were traced
 _lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def numbered(key: str) -> Iterator[None]:
+    """Functions traced within are numbered from a key, which no two of them may share."""
+    outer = _names.numbers, _names.within
+    _names.numbers, _names.within = _numbers_of(key), key
+    try:
+        yield
+    finally:
+        _names.numbers, _names.within = outer
+
+
+def _numbers_of(key: str) -> Iterator[int]:
+    return itertools.count(int.from_bytes(hashlib.sha256(key.encode()).digest()[:7], "little"))
 
 
 def stable_names() -> None:

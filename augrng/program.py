@@ -37,15 +37,17 @@ class Program:
         self._chain, self._pairs, self._targets = chain, pairs, targets
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Program) and self._same() == other._same()
+        return isinstance(other, Program) and self.made_of == other.made_of
 
     def __hash__(self) -> int:
-        return hash(self._same())
+        return hash(self.made_of)
 
     def __repr__(self) -> str:
-        return f"Program{self._same()!r}"
+        return f"Program{self.made_of!r}"
 
-    def _same(self) -> tuple[Any, ...]:
+    @property
+    def made_of(self) -> tuple[Any, ...]:
+        """What tells it from others."""
         return self._chain, None if self._targets is None else tuple(self._targets.items())
 
     @property

@@ -16,7 +16,8 @@ from tests.conftest import ROOT
 AUGRNG = {
     "arguments": set(),
     "compiled": set(),
-    "caching": {"compiled"},
+    "caching": {"compiled", "kept"},
+    "kept": {"compiled"},
     "fixed": set(),
     "random": {"arguments"},
     "geometry": {"fixed"},

@@ -100,6 +100,11 @@ class Custom(Pixels, Transform):
         else:
             raise TypeError(f"Custom: function must be a function of image and key, got {self.function!r}")
 
+    @property
+    def made_of(self) -> Any:
+        """What it is made of; see `augrng.kept`."""
+        return FUNCTIONS[self.function]
+
     def draw(self, key: tf.Tensor, words: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"key_0": key[:, 0], "key_1": key[:, 1]}
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from augrng.kept import Kept
 from pipelines.images import bmp, gif
 from pipelines.images.header import JPEG, PNG, first_bytes, header
 from pipelines.images.raw import bytes_at, refused_if
@@ -27,31 +28,30 @@ def check_kind(channels: int, dtype: str) -> None:
 
 
 @functools.cache
-def whole(channels: int, dtype: str) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+def whole(channels: int, dtype: str) -> Kept:
     """What decodes a whole image by contents and format; traced once, whoever asks."""
+    return Kept(functools.partial(_whole, channels, dtype))
 
-    def decoded(contents: tf.Tensor, format_: tf.Tensor) -> tf.Tensor:
-        jpeg = functools.partial(tf.io.decode_jpeg, contents, dct_method=DCT)
-        # JPEG comes first in a branch of its own: a switch runs what all branches share before any.
-        return tf.cond(
-            format_ == JPEG,
-            lambda: completed(
-                colours_of_jpeg(contents, channels, lambda colours: jpeg(channels=colours)), channels, dtype
-            ),
-            lambda: tf.switch_case(
-                format_ - PNG,
-                [
-                    lambda: _decode_png(contents, channels, dtype),
-                    lambda: completed(_grey_if_asked(gif.decode(contents), channels), channels, dtype),
-                    lambda: completed(_grey_if_asked(bmp.decode(contents), channels), channels, dtype),
-                    lambda: completed(_decode_webp(contents, channels), channels, dtype),
-                    lambda: _decode_raw(contents, channels, dtype),
-                ],
-            ),
-        )
 
-    signature = [tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int32)]
-    return tf.function(decoded, input_signature=signature, autograph=False)
+def _whole(channels: int, dtype: str, contents: tf.Tensor, format_: tf.Tensor) -> tf.Tensor:
+    jpeg = functools.partial(tf.io.decode_jpeg, contents, dct_method=DCT)
+    # JPEG comes first in a branch of its own: a switch runs what all branches share before any.
+    return tf.cond(
+        format_ == JPEG,
+        lambda: completed(
+            colours_of_jpeg(contents, channels, lambda colours: jpeg(channels=colours)), channels, dtype
+        ),
+        lambda: tf.switch_case(
+            format_ - PNG,
+            [
+                lambda: _decode_png(contents, channels, dtype),
+                lambda: completed(_grey_if_asked(gif.decode(contents), channels), channels, dtype),
+                lambda: completed(_grey_if_asked(bmp.decode(contents), channels), channels, dtype),
+                lambda: completed(_decode_webp(contents, channels), channels, dtype),
+                lambda: _decode_raw(contents, channels, dtype),
+            ],
+        ),
+    )
 
 
 def completed(image: tf.Tensor, channels: int, dtype: str) -> tf.Tensor:

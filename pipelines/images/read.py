@@ -16,14 +16,15 @@ The arithmetic between header and decoding is one program, which costs the same 
 """
 
 import functools
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 
 import augrng as ar
 from augrng.compiled import compiled
 from augrng.geometry import reduce
+from augrng.kept import Kept
 from augrng.program import Program
 from pipelines.images.decode import MAX_PIXELS, RATIOS, decode_cells, decode_stored, require, upright
 from pipelines.images.formats import check_kind, raw_window
@@ -66,7 +67,6 @@ class Reader:
             raise ValueError("aug: its output must have a fixed size; add a crop or a resize to the recipe")
         aug.program.check_pixels(dtype, channels)
         self.aug, self.partial, self._kind = aug, partial, (channels, dtype, max_pixels)
-        self._traced = _traced(aug.program, *self._kind)
 
     def __call__(self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor, *, most: int = 1) -> tf.Tensor:
         """Reads one image.
@@ -87,10 +87,10 @@ class Reader:
         return each(self.pixels, contents[None], plans)[0]
 
     @property
-    def facts(self) -> Callable[[tf.Tensor], tf.Tensor]:
+    def facts(self) -> Kept:
         """What must be read from one image before its plan, int32[4]: `header.more_facts`, then 1 if parts
-        of it may be decoded, else 0; a `tf.function`."""
-        return _facts(self.partial)
+        of it may be decoded, else 0."""
+        return _facts_of(self.partial)
 
     def plan(
         self,
@@ -106,8 +106,12 @@ class Reader:
 
         `seen` is what draws depend on of the records, [N, ...]; see `augrng.program.Program.seen`.
         """
-        pairs = self.aug.program.pairs
-        return self._traced.plan(pairs, contents, facts, ids, epochs, seen or {}, max(most, _LEAST))
+        plans = _plans_of(self.aug.program, self._kind[2], max(most, _LEAST))
+        given = contents, facts, ids, epochs, dict(seen or {})
+        specs = tf.nest.map_structure(lambda part: tf.TensorSpec([None, *part.shape[1:]], part.dtype), given)
+        given, pairs = tf.nest.map_structure(lambda part: part[None], given), self.aug.program.pairs
+        one = each(plans, pairs[None], *given, rows=(tf.TensorSpec(pairs.shape, pairs.dtype), *specs))
+        return tf.nest.map_structure(lambda part: part[0], one)
 
     def plan_of(self, record: Seen, *, most: int) -> Plan:
         """The plan of the image of one record, as that of a batch of one."""
@@ -121,9 +125,9 @@ class Reader:
         return self.plan(contents[None], facts, id_[None], epoch[None], most=most, seen=seen)
 
     @property
-    def pixels(self) -> Callable[[tf.Tensor, Plan], tf.Tensor]:
-        """Decodes and renders one image, [height, width, channels], by its plan; a `tf.function`."""
-        return self._traced.pixels
+    def pixels(self) -> Kept:
+        """Decodes and renders one image, [height, width, channels], by its plan."""
+        return _pixels_of(self.aug.program, *self._kind)
 
     @property
     def rules(self) -> list[str]:
@@ -135,58 +139,64 @@ class Reader:
         return _decoded(self.aug.program, *self._kind, contents, plan)
 
 
-class _Traced(NamedTuple):
-    """What a `Reader` runs: made once for all seeds, for it takes a second to trace and 30 MB to keep."""
-
-    plan: Callable[..., Plan]
-    pixels: Callable[[tf.Tensor, Plan], tf.Tensor]
+@functools.lru_cache(maxsize=64)
+def _pixels_of(program: Program, *kind: Any) -> Kept:
+    """What makes pixels; one for all seeds, for it takes a second to trace and 30 MB to keep."""
+    return Kept(functools.partial(_pixels, program, *kind))
 
 
 @functools.lru_cache(maxsize=64)
-def _traced(program: Program, channels: int, dtype: str, max_pixels: int) -> _Traced:
-    def pixels(contents: tf.Tensor, plan: Plan) -> tf.Tensor:
-        return program.render(*_decoded(program, channels, dtype, max_pixels, contents, plan), plan.rest)
-
-    planned = compiled(functools.partial(plan, program, max_pixels))
-
-    def plans(
-        pairs: tf.Tensor,
-        contents: tf.Tensor,
-        facts: tf.Tensor,
-        ids: tf.Tensor,
-        epochs: tf.Tensor,
-        seen: Seen,
-        most: int,
-    ) -> Plan:
-        count = tf.shape(ids)[0]
-        after = functools.cache(lambda rank: tf.stack([[0, most - count], *[[0, 0]] * (rank - 1)]))
-
-        def padded(argument: tf.Tensor) -> tf.Tensor:
-            whole = tf.pad(argument, after(argument.shape.rank))
-            whole.set_shape([most, *argument.shape[1:]])
-            return whole
-
-        given = tf.nest.map_structure(padded, (first_bytes(contents), facts, ids, epochs, dict(seen)))
-        rows = tf.range(count)
-        return tf.nest.map_structure(lambda part: tf.gather(part, rows), planned(pairs, *given))
-
-    return _Traced(plan=plans, pixels=tf.function(pixels, autograph=False))
+def _plans_of(program: Program, max_pixels: int, most: int) -> Kept:
+    """What plans up to `most` images; as that of pixels."""
+    return Kept(functools.partial(_plans, program, max_pixels, most))
 
 
 @functools.lru_cache(maxsize=2)
-def _facts(partial: bool) -> Callable[[tf.Tensor], tf.Tensor]:
-    def facts(contents: tf.Tensor) -> tf.Tensor:
-        found = more_facts(contents)
-        fit = tf.constant(False)
-        if partial:
-            # After what may fail: of two branches at once, TensorFlow may say of the failure that the other
-            # one was cancelled, and `ignore_errors` does not pass over that.
-            with tf.control_dependencies([found]):
-                contents = tf.identity(contents)
-            fit = tf.cond(is_jpeg(contents), lambda: fit_for_parts(contents), lambda: tf.constant(False))
-        return tf.concat([found, tf.cast(fit, tf.int32)[None]], 0)
+def _facts_of(partial: bool) -> Kept:
+    return Kept(functools.partial(_facts, partial))
 
-    return tf.function(facts, [tf.TensorSpec([], tf.string)], autograph=False)
+
+def _pixels(
+    program: Program, channels: int, dtype: str, max_pixels: int, contents: tf.Tensor, plan: Plan
+) -> tf.Tensor:
+    return program.render(*_decoded(program, channels, dtype, max_pixels, contents, plan), plan.rest)
+
+
+def _plans(
+    program: Program,
+    max_pixels: int,
+    most: int,
+    pairs: tf.Tensor,
+    contents: tf.Tensor,
+    facts: tf.Tensor,
+    ids: tf.Tensor,
+    epochs: tf.Tensor,
+    seen: Seen,
+) -> Plan:
+    count = tf.shape(ids)[0]
+    after = functools.cache(lambda rank: tf.stack([[0, most - count], *[[0, 0]] * (rank - 1)]))
+
+    def padded(argument: tf.Tensor) -> tf.Tensor:
+        whole = tf.pad(argument, after(argument.shape.rank))
+        whole.set_shape([most, *argument.shape[1:]])
+        return whole
+
+    given = tf.nest.map_structure(padded, (first_bytes(contents), facts, ids, epochs, dict(seen)))
+    rows = tf.range(count)
+    planned = compiled(functools.partial(plan, program, max_pixels))
+    return tf.nest.map_structure(lambda part: tf.gather(part, rows), planned(pairs, *given))
+
+
+def _facts(partial: bool, contents: tf.Tensor) -> tf.Tensor:
+    found = more_facts(contents)
+    fit = tf.constant(False)
+    if partial:
+        # After what may fail: of two branches at once, TensorFlow may say of the failure that the other
+        # one was cancelled, and `ignore_errors` does not pass over that.
+        with tf.control_dependencies([found]):
+            contents = tf.identity(contents)
+        fit = tf.cond(is_jpeg(contents), lambda: fit_for_parts(contents), lambda: tf.constant(False))
+    return tf.concat([found, tf.cast(fit, tf.int32)[None]], 0)
 
 
 def _decoded(

@@ -6,13 +6,14 @@ from typing import Any
 import tensorflow as tf
 
 
-def each(function: Callable[..., Any], *arguments: Any) -> Any:
+def each(function: Callable[..., Any], *arguments: Any, rows: Any = None) -> Any:
     """`function` of each row of batches, on all cores, stacked again.
 
     Args:
       function: from one row of each argument to a tensor, or a list of tensors, of known shapes. What is a
-        `tf.function` already is not traced again for rows of the same shapes.
+        `tf.function` or `Kept` already is not traced again for rows of the same shapes.
       arguments: structures of tensors [N, ...]; rows of ragged tensors are tensors.
+      rows: specs of rows, in a tuple, for which it is traced; those of the arguments if not given.
 
     Returns:
       A structure of tensors [N, ...].
@@ -20,9 +21,10 @@ def each(function: Callable[..., Any], *arguments: Any) -> Any:
     if any(isinstance(part, tf.RaggedTensor) for part in tf.nest.flatten(arguments)):
         function, arguments = _of_dense(function, arguments)
     traceable: Any = function
-    if not isinstance(function, tf.types.experimental.PolymorphicFunction):
+    if not hasattr(function, "get_concrete_function"):
         traceable = tf.function(function, autograph=False)
-    rows = tf.nest.map_structure(lambda part: tf.TensorSpec(part.shape[1:], part.dtype), arguments)
+    if rows is None:
+        rows = tf.nest.map_structure(lambda part: tf.TensorSpec(part.shape[1:], part.dtype), arguments)
     traced = traceable.get_concrete_function(*rows)
     made = tf.nest.flatten(traced.structured_outputs)
     if not made:
@@ -32,7 +34,7 @@ def each(function: Callable[..., Any], *arguments: Any) -> Any:
         captured_inputs=traced.captured_inputs,
         output_types=[one.dtype for one in made],
         output_shapes=[one.shape for one in made],
-        f=traced,
+        f=getattr(traced, "f", traced),
         max_intra_op_parallelism=1,
     )
     return tf.nest.pack_sequence_as(traced.structured_outputs, found)

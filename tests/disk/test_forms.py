@@ -150,6 +150,25 @@ def test_verify_makes_smaller_jpegs_again(smaller, tmp_path, capsys):
     assert capsys.readouterr().out.count("pixels differ") == 3  # those that were made smaller
 
 
+def test_verify_makes_raw_pixels_again(raw, tmp_path, capsys):
+    assert verify(raw / "manifest.json") == 0
+    copy = shutil.copytree(raw, tmp_path / "raw")
+    text = (copy / "manifest.json").read_text()
+    pair = json.loads(text)["recipe"]["transforms"][0]["pair"]
+    capsys.readouterr()
+    (copy / "manifest.json").write_text(text.replace(json.dumps(pair[1]), json.dumps(pair[1] + 1)))
+    assert verify(copy / "manifest.json") == 1
+    assert capsys.readouterr().out.count("pixels differ") == len(SHAPES)
+
+
+@pytest.mark.parametrize("options", [["--quality", 80], ["--pixels"]])
+def test_a_build_of_another_form_is_left_alone(options, images, smaller, capsys):
+    before = {path: path.stat().st_mtime_ns for path in smaller.iterdir()}
+    assert build(f"folder:{images}", smaller, "--shorter-side", SIDE, *options) == 2
+    assert f"{options[0][2:]} is " in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in smaller.iterdir()} == before
+
+
 @pytest.mark.parametrize("stored", [1, 3])
 def test_windows_of_raw_pixels(stored):
     pixels = noise(3, 20, 14)[..., :stored]

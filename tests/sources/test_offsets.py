@@ -297,6 +297,26 @@ def damage(files, kind):
             return list(range(7, COUNT))
 
 
+def test_what_comes_before_the_start_is_not_read(files):
+    """With all other records spoilt, the last batch of an epoch, and one far on, are what they would be."""
+    options = {"drop_remainder": True, "epochs": None}
+    late = 10**6 * 3 + 2
+    source = opened(files)
+    dataset = pl.make_dataset(source, AUG, batch_size=6, seed=3, start_step=late, **options)
+    order = Order(epochs=None, seed=3, batch_size=6, drop_remainder=True, start=late)
+    (paths,) = (batch["path"].numpy().tolist() for batch in ordered(source, order).take(1))
+    wanted = np.array([source.column("path").tolist().index(path) for path in paths])
+    bounds = {number: by_hand((files / f"{number}.tfrecord").read_bytes()) for number in (0, 2)}
+    for number in set(range(COUNT)) - set(wanted.tolist()):
+        shard, place = (0, number) if number < 7 else (2, number - 7)
+        flip(files / f"{shard}.tfrecord", bounds[shard][place] + 40)
+    (batch,) = dataset.take(1)
+    assert batch["id"].numpy().tolist() == (wanted + 1000).tolist()
+    assert np.array_equal(batch["image"], PIXELS[wanted, 1:9, 2:10])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="cannot be used"):
+        list(dataset.take(2))
+
+
 FIRST = {"written anew": 0, "gone": 0, "cut off": 12, "cut off at a record": 12}
 
 
