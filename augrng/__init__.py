@@ -23,6 +23,10 @@ Functions with explicit seeds: stateless_random_crop, stateless_random_flip_left
 
 from typing import TYPE_CHECKING, Any
 
+from augrng import starting
+
+starting.import_quietly()
+
 from augrng import presets as presets
 from augrng.caching import keep_programs as keep_programs
 from augrng.compose import Compose as Compose

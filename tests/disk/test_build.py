@@ -19,8 +19,8 @@ from PIL import Image
 
 import augrng as ar
 import pipelines as pl
-from scripts import build as build_script
-from scripts import verify as verify_script
+from pipelines.commands import build as build_script
+from pipelines.commands import verify as verify_script
 from tests.conftest import ROOT, status_of
 from tests.images.test_formats import written
 

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Contenders of scripts/bench.py that need no TensorFlow.
 
 `bench_peers.py ROW NAME FOLDER`; scripts/bench.py runs it with the interpreter that --peers-python names.
