@@ -213,6 +213,7 @@ def test_the_commands_can_be_run():
         "export.py",
         "run_in_jax.py",
         "gpu_check.py",
+        "replay.py",
     ):
         assert (ROOT / "scripts" / script).stat().st_mode & 0o111
     assert Path(ROOT / ".ci" / "run").stat().st_mode & 0o111
