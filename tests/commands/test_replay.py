@@ -151,6 +151,7 @@ def test_lines_of_logs(line, found):
         (["--id", "7", "--epoch", "1"], r"id: must be one of the 10 in folder .*, got 7"),
         (["--path", "a/33.jpg", "--epoch", "1"], r"path: must be one in folder .*, as 'a/3.jpg', got 'a/33.jpg'"),
         (["--id", "7", "--epoch", "-1"], r"epoch: must be at least 0, got -1"),
+        (["--id", "7", "--epoch", "1", "--recipe", "RandomFlp()"], r"recipe: type .* got 'RandomFlp'; did you mean RandomFlip\?"),
         (["--id", "7"], r"epoch: must be given by --epoch, or by the line"),
         (["--log", "loss 7.1 at step 90"], r"log: must be a line with the id of an example, .* got 'loss 7.1"),
         (["--log", "id 7 epoch -2"], r"epoch: must be at least 0, got -2"),
