@@ -6,6 +6,7 @@ named; 2 also if there was nothing to show.
 """
 
 import argparse
+import itertools
 import json
 import sys
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from tqdm import tqdm
 
 import augrng as ar
 from augrng.targets.base import has
-from pipelines.commands.starting import Parser
+from pipelines.commands.starting import Parser, json_option, report
 from pipelines.show.gallery import gallery
 from pipelines.show.pictures import UnreadableImageError, read_image
 from pipelines.show.sheets import Row, animation, augmented, contact_sheet
@@ -57,12 +58,18 @@ def main(arguments: list[str] | None = None) -> int:
         "--targets", type=Path, metavar="FILE",
         help='JSON of boxes, labels, keypoints by image: {"a/1.jpg": {"boxes": [[x1, y1, x2, y2]]}}',
     )  # fmt: skip
-    parser.add_argument("--limit", type=positive, default=12, help="how many images at most (default 12)")
+    parser.add_argument(
+        "--limit", type=positive, default=12, help="how many images at most, of all classes (default 12)"
+    )
+    parser.add_argument(
+        "--tile", type=positive, default=160, metavar="SIDE", help="of a picture on the sheet (default 160)"
+    )
     parser.add_argument(
         "--resize", type=int, metavar="SIDE",
         help="shrink so that the shorter side is this long before augmenting; 0 leaves images as they are "
         "(default 256 for the default recipe, 0 with --recipe)",
     )  # fmt: skip
+    json_option(parser)
     args = parser.parse_args(arguments)
     if not args.images and not args.gallery:
         parser.error("images: at least one image file or folder must be named, or --gallery")
@@ -97,21 +104,23 @@ def main(arguments: list[str] | None = None) -> int:
         known = json.loads(args.targets.read_text()) if args.targets else {}
     except (OSError, ValueError) as error:
         parser.error(f"--targets {args.targets}: {error}")
-    rows, unread = read_rows(files[: args.limit], aug, side, args.masks, known)
+    rows, unread = read_rows(of_all_classes(files, args.limit), aug, side, args.masks, known)
     if not rows:
         print("preview: no image to show", file=sys.stderr)
         return 2
     if args.save_recipe:
         args.save_recipe.write_text(aug.to_json())
-    sheet = contact_sheet(rows, range(args.epochs))
+    sheet = contact_sheet(rows, range(args.epochs), args.tile)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(args.out)
-    print(f"{args.out}: {len(rows)} images, {args.epochs} epochs")
+    lines = [f"{args.out}: {len(rows)} images, {args.epochs} epochs"]
     if args.gif:
-        first, *others = animation(rows, range(args.epochs))
+        first, *others = animation(rows, range(args.epochs), args.tile)
         args.gif.parent.mkdir(parents=True, exist_ok=True)
         first.save(args.gif, save_all=True, append_images=others, duration=500, loop=0)
-        print(f"{args.gif}: {args.epochs} frames")
+        lines.append(f"{args.gif}: {args.epochs} frames")
+    shown = [{"name": row.title, "id": row.id} for row in rows]
+    report(args, lines, {"sheet": str(args.out), "epochs": args.epochs, "images": shown, "unread": unread})
     return 1 if unread else 0
 
 
@@ -127,6 +136,22 @@ def image_files(path: Path) -> Iterator[tuple[Path, str]]:
             yield path / name, name
     else:
         yield path, path.name
+
+
+def of_all_classes(files: list[tuple[Path, str]], limit: int) -> list[tuple[Path, str]]:
+    """So many of the files in their order: as many of each class, drawn by their ids.
+
+    A class is what lies in one folder of those that were named.
+    """
+    ids = ar.string_ids([name for _, name in files]).numpy() if files else []
+    classes: dict[Path, list[int]] = {}
+    for place in np.argsort(ids, kind="stable"):
+        path, name = files[place]
+        root = path.parents[name.count("/")]
+        classes.setdefault(root / name.partition("/")[0] if "/" in name else root, []).append(int(place))
+    rounds = itertools.zip_longest(*(classes[key] for key in sorted(classes)))
+    drawn = [place for one in rounds for place in one if place is not None]
+    return [files[place] for place in sorted(drawn[:limit])]
 
 
 def read_rows(

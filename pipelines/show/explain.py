@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 import augrng as ar
 from augrng import fixed
 from pipelines.show.replay import Replayed
-from pipelines.show.sheets import BACKGROUND, INK, font
+from pipelines.show.sheets import BACKGROUND, INK, font, scaled
 
 _MARGIN, _LINE = 12, 15
 _WINDOW, _X, _Y = (230, 60, 50), (40, 120, 220), (30, 160, 80)
@@ -35,8 +35,8 @@ def explained(aug: ar.Compose, replayed: Replayed, side: int = 480) -> Image.Ima
       replayed: the example.
       side: the longer side of either picture, in pixels.
     """
-    before, scale = _shown(replayed.source, side)
-    after, _ = _shown(np.asarray(replayed.example["image"]), side)
+    before, scale = scaled(replayed.source, side)
+    after, _ = scaled(replayed.example["image"], side)
     lines = [f"id {replayed.id}, epoch {replayed.epoch}"]
     lines += [f"{draw.name}: {draw.said}" for draw in replayed.draws if draw.said]
     lines.append("red: what is read; blue: its x axis, green: its y axis, from where the result begins")
@@ -58,13 +58,3 @@ def explained(aug: ar.Compose, replayed: Replayed, side: int = 480) -> Image.Ima
     for number, line in enumerate(lines):
         draw.text((_MARGIN, height + number * _LINE), line, fill=INK, font=font())
     return sheet
-
-
-def _shown(image: np.ndarray, side: int) -> tuple[Image.Image, float]:
-    """An image [H, W, C] as a picture with this longer side, and by how much it was made larger."""
-    pixels = tf.image.convert_image_dtype(image, tf.uint8, saturate=True).numpy()
-    picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")
-    scale = side / max(picture.size)
-    width, height = (max(1, round(edge * scale)) for edge in picture.size)
-    how = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.LANCZOS
-    return picture.resize((width, height), how), scale
