@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import importlib.util
 import inspect
 import re
 from pathlib import Path
@@ -209,6 +210,27 @@ def test_stateless_functions_take_the_image_first(name):
     positional = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
     assert positional[-1] == "seed"
     assert all(p.kind is p.KEYWORD_ONLY for p in parameters if p.default is not p.empty)
+
+
+def test_a_wheel_has_pipelines_within_augrng(monkeypatch):
+    """What its modules import there, and which packages there are; setup.py lays it out."""
+    monkeypatch.chdir(ROOT)
+    spec = importlib.util.spec_from_file_location("setup", ROOT / "setup.py")
+    setup = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(setup)
+    roots = {"augrng", *STANDARD}
+    for path in modules("pipelines"):
+        text = path.read_text()
+        for node in ast.walk(ast.parse(setup.placed(text))):
+            named = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            named += [node.module] if isinstance(node, ast.ImportFrom) else []
+            roots |= {name.split(".")[0] for name in named}
+    assert "pipelines" not in roots
+    packages = setup.layout(editable=False)["packages"]
+    assert {name.split(".")[0] for name in packages} == {"augrng"}
+    folders = {path.parent for folder in ("augrng", "pipelines") for path in modules(folder)}
+    assert len(packages) == len(folders)
+    assert {"augrng", "pipelines"} <= set(setup.layout(editable=True)["packages"])
 
 
 def test_the_commands_can_be_run():
