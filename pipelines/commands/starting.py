@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import difflib
 import json
+import logging
 import os
 import re
 import sys
@@ -96,6 +97,8 @@ def start(main: Callable[[], int | None]) -> NoReturn:
     """Runs a command with the programs that an earlier one compiled, and ends the process by its status."""
     from augrng import keep_programs  # here, as JAX's machines run this module without TensorFlow
 
+    if "--debug" not in sys.argv:
+        logging.getLogger("absl").setLevel(logging.ERROR)  # TensorFlow Datasets' warnings
     with contextlib.suppress(OSError, RuntimeError, ValueError):
         keep_programs()
     sys.exit(ended(main))
