@@ -1,6 +1,6 @@
-"""Contenders of scripts/bench.py that run in TensorFlow: augrng, tf.image, Keras layers, decoding alone.
+"""Contenders of augrng bench that run in TensorFlow: augrng, tf.image, Keras layers, decoding alone.
 
-`bench_tensorflow.py ROW NAME FOLDER`; scripts/bench.py runs it.
+`bench_tensorflow.py ROW NAME FOLDER`; augrng bench runs it.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""How a contender of scripts/bench.py measures itself; needs NumPy only, so that every interpreter can."""
+"""How a contender of augrng bench measures itself; needs NumPy only, so that every interpreter can."""
 
 import argparse
 import importlib.metadata

@@ -1,4 +1,4 @@
-"""Runs a program of scripts/export.py in JAX, without TensorFlow: the same bits on any device that JAX has.
+"""Runs a program of augrng export in JAX, without TensorFlow: the same bits on any device that JAX has.
 
 Needs jax and numpy only.
 """

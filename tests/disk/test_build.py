@@ -384,7 +384,7 @@ def test_verify_of_what_cannot_be_read(copy, tmp_path, capsys):
     assert verify(tmp_path / "none.json") == 2
     (tmp_path / "text.json").write_text("[]")
     assert verify(tmp_path / "text.json") == 2
-    assert "must be a manifest of scripts/build.py" in capsys.readouterr().err
+    assert "must be a manifest of augrng build" in capsys.readouterr().err
     assert verify(copy / "manifest.json", "--source", f"folder:{tmp_path}/none") == 2
     assert "must be a folder that exists" in capsys.readouterr().err
 

@@ -207,7 +207,7 @@ def test_a_file_that_is_no_checkpoint_is_refused(source, settings, kind, tmp_pat
     )
     if kind == "arrays":
         np.savez(path, weights=np.zeros(3))
-    with pytest.raises(ValueError, match=r"checkpoint.npz: must be a checkpoint of scripts/train.py"):
+    with pytest.raises(ValueError, match=r"checkpoint.npz: must be a checkpoint of augrng train"):
         trainer.restore(path)
 
 
