@@ -14,6 +14,7 @@ Mixing: MixUp, CutMix, Mosaic
 Transforms of one's own: Custom, Map, Pixels, Table, Transform, register, Sampling
 What moves along: Mask, Boxes, Keypoints
 What comes out: Output, Augment, Fingerprint, fingerprint, keep_programs
+For notebooks: show, compare
 Functions with explicit seeds: stateless_random_crop, stateless_random_flip_left_right,
   stateless_random_flip_up_down, stateless_random_rotation, stateless_random_brightness,
   stateless_random_contrast, stateless_random_hue, stateless_random_saturation
@@ -21,7 +22,12 @@ Functions with explicit seeds: stateless_random_crop, stateless_random_flip_left
 `augrng.keras` has the Keras layers and `augrng.export` StableHLO; both are imported by themselves.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
+
+from augrng import starting
+
+starting.import_quietly()
 
 from augrng import presets as presets
 from augrng.caching import keep_programs as keep_programs
@@ -123,6 +129,7 @@ __all__ = [  # noqa: RUF022  in the groups of the docstring
     "Custom", "Map", "Pixels", "Table", "Transform", "register", "Sampling",
     "Mask", "Boxes", "Keypoints",
     "Output", "Augment", "Fingerprint", "fingerprint", "keep_programs",
+    "show", "compare",
     "stateless_random_crop", "stateless_random_flip_left_right", "stateless_random_flip_up_down",
     "stateless_random_rotation", "stateless_random_brightness", "stateless_random_contrast",
     "stateless_random_hue", "stateless_random_saturation",
@@ -130,15 +137,26 @@ __all__ = [  # noqa: RUF022  in the groups of the docstring
 
 if TYPE_CHECKING:
     from augrng.keras import Augment as Augment
+    from augrng.pipelines.show.notebook import compare as compare
+    from augrng.pipelines.show.notebook import show as show
+
+# What is imported when it is asked for: it needs Keras, or Pillow.
+_LATER = {
+    "Augment": "augrng.keras",
+    "show": "augrng.pipelines.show.notebook",
+    "compare": "augrng.pipelines.show.notebook",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """`Augment`, when it is asked for: it needs Keras."""
-    if name != "Augment":
+    if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from augrng.keras import Augment
-
-    return Augment
+    try:
+        return getattr(importlib.import_module(_LATER[name]), name)
+    except ModuleNotFoundError as error:
+        if _LATER[name].startswith(str(error.name)):
+            raise
+        raise ImportError(f"augrng.{name}: needs {error.name}: pip install 'augrng[pipelines]'") from error
 
 
 def __dir__() -> list[str]:

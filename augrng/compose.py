@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from augrng import arguments
 from augrng.chain import Chain, chain_of
+from augrng.html import recipe_table
 from augrng.members import described
 from augrng.mixing import mixer_of
 from augrng.program import Program
@@ -266,6 +267,9 @@ class Compose:
     def __repr__(self) -> str:
         declared = "" if self.targets is None else f", targets={self.targets!r}"
         return f"Compose({list(self._recipe.transforms)!r}, seeds={self.seeds!r}{declared})"
+
+    def _repr_html_(self) -> str:
+        return recipe_table(self.transforms, self.seeds, self.targets)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt, (self.to_json(),)

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from augrng import arguments
 from augrng.compose import Compose, as_compose, from_json
+from augrng.keras_log import LogImages as LogImages
 from augrng.keras_names import ADDED, format_of, masks_turned, shapes_of, targets_in, turned
 from augrng.output import Output
 from augrng.targets import Target

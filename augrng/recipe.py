@@ -17,6 +17,7 @@ from typing import Any
 from augrng import transforms as transforms_module
 from augrng.random.keys import named_pair
 from augrng.random.seeds import SeedPair, get_seed
+from augrng.reading import at, loads, meant
 from augrng.targets.base import Target
 from augrng.targets.declared import BY_NAME, checked
 from augrng.transforms import Transform
@@ -85,7 +86,7 @@ class Recipe:
         if not isinstance(text, str):
             raise TypeError(f"recipe: must be JSON text, got {type(text).__name__}; read the file first")
         try:
-            whole = json.loads(text)
+            whole = loads(text)
         except json.JSONDecodeError as error:
             raise ValueError(f"recipe: must be JSON, got text that is not: {error}") from error
         optional = ("targets",) if isinstance(whole, dict) and "targets" in whole else ()
@@ -248,6 +249,7 @@ def _check_nameless(
 
 def _read_step(where: str, step: Any, said: list[tuple[str, SeedPair]]) -> Transform:
     """The transform of a step; its name and pair, and those of the steps inside, are added to `said`."""
+    where = at(where, step)
     _check_keys(where, step, ("type", "params", "pair", "arguments"))
     kind = kind_of(where, step["type"])
     given = step["arguments"]
@@ -268,8 +270,8 @@ def kind_of(where: str, name: Any) -> type[Transform]:
     kinds = {**transforms_module.BY_NAME, **TRANSFORMS}
     if name not in kinds:
         raise ValueError(
-            f"{where}: type must be one of {', '.join(kinds)}, got {name!r}; import what defines it first, "
-            "and let it say @augrng.register"
+            f"{where}: type must be one of {', '.join(kinds)}, got {name!r}"
+            + (meant([name], kinds) or "; import what defines it first, and let it say @augrng.register")
         )
     return kinds[name]
 
@@ -292,4 +294,5 @@ def _read_pair(where: str, pair: Any) -> SeedPair:
 def _check_keys(where: str, value: Any, names: Sequence[str]) -> None:
     if not isinstance(value, dict) or set(value) != set(names):
         got = sorted(value) if isinstance(value, dict) else repr(value)
-        raise ValueError(f"{where}: must be an object with the keys {sorted(names)}, got {got}")
+        hint = meant([name for name in value if name not in names], names) if isinstance(value, dict) else ""
+        raise ValueError(f"{where}: must be an object with the keys {sorted(names)}, got {got}{hint}")

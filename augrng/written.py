@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from augrng.compose import Compose, from_json
+from augrng.reading import at, loads, meant
 from augrng.recipe import kind_of, read_targets
 from augrng.transforms import Transform
 from augrng.transforms.choosing import Chooser
@@ -35,18 +36,17 @@ def read_recipe(text: str | Path, seed: int | None = None) -> Compose:
     if not text.lstrip().startswith(("{", "[")) or (text.lstrip().startswith("[") and "(" in text):
         return Compose(_called(text), seed)
     try:
-        found = json.loads(text)
+        found = loads(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"recipe: must be JSON or calls, got text that is neither: {error}") from error
     if isinstance(found, dict) and "stream_version" in found:
         return from_json(text)
     found = {"transforms": found} if isinstance(found, list) else found
-    if not isinstance(found.get("transforms"), list) or not set(found) <= {
-        *("seed", "alg", "transforms", "targets")
-    }:
+    known = ("seed", "alg", "transforms", "targets")
+    if not isinstance(found.get("transforms"), list) or not set(found) <= set(known):
         raise ValueError(
             'recipe: must be {"seed": ..., "transforms": [{"type": "RandomFlip"}, ...]}, got the keys '
-            f"{sorted(found)}"
+            f"{sorted(found)}{meant(sorted(set(found) - set(known)), known)}"
         )
     steps = [_step(f"recipe: transforms[{place}]", step) for place, step in enumerate(found["transforms"])]
     targets = read_targets(found.get("targets"))
@@ -59,8 +59,9 @@ def _is_path(text: str) -> bool:
 
 def _step(where: str, step: Any) -> Transform:
     """{"type": "RandomCrop", "height": 224, ...} as a transform."""
+    where = at(where, step)
     if not isinstance(step, dict) or "type" not in step:
-        raise ValueError(f'{where}: must be an object with a "type", got {step!r}')
+        raise ValueError(f'{where}: must be an object with a "type", got {step!r}{meant(step, ["type"])}')
     kind = kind_of(where, step["type"])
     return _made(where, kind, [], {name: value for name, value in step.items() if name != "type"})
 
@@ -69,13 +70,17 @@ def _made(where: str, kind: type[Transform], args: list[Any], kwargs: dict[str, 
     names = [field.name for field in dataclasses.fields(kind)]
     strange = sorted(set(kwargs) - set(names))
     if strange or len(args) > len(names):
-        raise ValueError(f"{where}: {kind.__name__} takes {names}, got {strange or len(args)}")
+        raise ValueError(
+            f"{where}: {kind.__name__} takes {names}, got {strange or len(args)}{meant(strange, names)}"
+        )
     if issubclass(kind, Chooser):
         kwargs = {name: _inside(f"{where}: {name}", value) for name, value in kwargs.items()}
     try:
         return kind(*args, **kwargs)
     except TypeError as error:
         raise TypeError(f"{where}: {kind.__name__}: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
 
 
 def _inside(where: str, value: Any) -> Any:
@@ -89,12 +94,16 @@ def _inside(where: str, value: Any) -> Any:
 def _called(text: str) -> list[Transform]:
     """ "RandomCrop(224, 224), RandomFlip()" as transforms."""
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        tree = ast.parse(f"[{text.strip()}\n]", mode="eval").body
     except SyntaxError as error:
         raise ValueError(
             f"recipe: must be JSON, or calls like RandomCrop(224, 224), RandomFlip(), got {text!r}"
         ) from error
     calls = tree.elts if isinstance(tree, (ast.Tuple, ast.List)) else [tree]
+    if len(calls) == 1 and isinstance(calls[0], (ast.Tuple, ast.List)):
+        calls = calls[0].elts
+    before = text[: len(text) - len(text.lstrip())].count("\n")
+    ast.increment_lineno(tree, before if "\n" in text.strip() else -1)  # 0 where there is but one line
     made = [_value(call) for call in calls]
     for one in made:
         if not isinstance(one, Transform):
@@ -106,9 +115,11 @@ def _value(node: ast.expr) -> Any:
     if isinstance(node, ast.Call):
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
         kwargs = {keyword.arg: _value(keyword.value) for keyword in node.keywords if keyword.arg}
-        return _made("recipe", kind_of("recipe", name), [_value(arg) for arg in node.args], kwargs)
+        where = at("recipe", node.lineno)
+        return _made(where, kind_of(where, name), [_value(arg) for arg in node.args], kwargs)
     if isinstance(node, ast.Name):
-        return _made("recipe", kind_of("recipe", node.id), [], {})
+        where = at("recipe", node.lineno)
+        return _made(where, kind_of(where, node.id), [], {})
     if isinstance(node, (ast.List, ast.Tuple)):
         made = [_value(part) for part in node.elts]
         return made if isinstance(node, ast.List) else tuple(made)

@@ -19,8 +19,8 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 import augrng as ar
+from pipelines.commands.starting import start
 from pipelines.run.training import Passes, Settings, Trainer, digest_of, open_splits
-from scripts.starting import start
 
 Figures = dict[str, dict[str, list[float]]]
 TESTS = ("upright", "rotated and shifted")

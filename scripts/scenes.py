@@ -23,9 +23,9 @@ from tqdm import tqdm
 
 import augrng as ar
 import pipelines as pl
+from pipelines.commands.starting import start
 from pipelines.sources.digits import prepared
 from pipelines.sources.scenes import CLASSES, Scenes
-from scripts.starting import start
 
 SIDE, CELLS = 48, 6  # of pictures, in pixels, and of the grid that boxes are found in
 TASKS = {

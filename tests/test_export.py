@@ -13,7 +13,7 @@ import tensorflow as tf
 import augrng as ar
 from augrng.export import Array, stablehlo
 from augrng.output import Output
-from scripts import export
+from pipelines.commands import export
 from tests import cases
 from tests.conftest import ROOT, status_of
 

@@ -32,12 +32,13 @@ WRITTEN = ar.Compose(
     [
         CALLS,
         f"[{CALLS}]",
+        f"\n{CALLS.replace('), O', '),  # a window' + chr(10) + 'O')},\n",
         json.dumps(STEPS),
         json.dumps({"transforms": STEPS}),
         json.dumps({"seed": 7, "alg": "philox", "transforms": STEPS}),
         WRITTEN.to_json(),
     ],
-    ids=["calls", "a list of calls", "steps", "an object", "with a seed", "a whole recipe"],
+    ids=["calls", "a list of calls", "calls on lines", "steps", "an object", "with a seed", "a whole recipe"],
 )
 def test_all_ways_to_write_a_recipe_are_one(text, tmp_path):
     assert ar.read_recipe(text, seed=7) == WRITTEN
@@ -67,6 +68,14 @@ def test_a_seed_that_is_written_is_kept():
         ('{"transforms": [{"kind": "RandomFlip"}]}', ValueError, r'recipe: transforms\[0\]: must be an object with a "type"'),
         ('{"transforms": [', ValueError, "recipe: must be JSON or calls"),
         ("no_such_file.json", FileNotFoundError, "no_such_file.json"),
+        ("randomFlip(), RandomCrop(3, 3)", ValueError, r"got 'randomFlip'; did you mean RandomFlip\?"),
+        ("RandomFlip(),\n\n RandomRotation(degrees=3, named=2)", ValueError, r"recipe \(line 3\): RandomRotation takes .*got \['named'\]; did you mean name\?"),
+        ('{"transforms": [\n {"type": "RandomFlip"},\n {"type": "RandomHu", "max_delta": 1}]}', ValueError, r"transforms\[1\] \(line 3\): type .* did you mean RandomHue\?"),
+        ('{"transforms": [\n {"type": "OneOf", "transforms": [\n {"type": "RandomFlip", "pp": 1}]}]}', ValueError, r"transforms\[0\] \(line 3\): RandomFlip takes .*got \['pp'\]; did you mean p\?"),
+        ('{"transform": [],\n"seed": 1}', ValueError, r"got the keys \['seed', 'transform'\]; did you mean transforms\?"),
+        ('{"transforms": [\n {"type": "RandomFlip",\n "p": 3}]}', ValueError, r"transforms\[0\] \(line 2\): RandomFlip: p must be"),
+        ('{"transforms": [\n {"type": "RandomFlip"\n "p": 3}]}', ValueError, "line 3 column 2"),
+        (WRITTEN.to_json().replace("degrees", "degree"), ValueError, r"\(line \d+\): arguments: must be .* did you mean degrees\?"),
     ],
 )  # fmt: skip
 def test_mistakes_are_named(text, kind, message):

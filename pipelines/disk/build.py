@@ -7,7 +7,7 @@
 
 Examples keep the source's order, the variants of one stand side by side, shard s of S holds the examples
 [n s // S, n (s + 1) // S). Nothing in OUT depends on time, threads or interruptions: two builds on a machine
-are equal byte for byte. scripts/build.py puts the parts here together, scripts/verify.py checks the result.
+are equal byte for byte. augrng build puts the parts here together, augrng verify checks the result.
 """
 
 import dataclasses
@@ -248,7 +248,7 @@ def read_manifest(path: Path) -> Json:
         found = json.loads(path.read_text())
         Plan(**found["arguments"]), found["recipe"], [entry["file"] for entry in found["shards"]]
     except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{path}: must be a manifest of scripts/build.py, got {error!r}") from error
+        raise ValueError(f"{path}: must be a manifest of augrng build, got {error!r}") from error
     return found
 
 

@@ -48,7 +48,7 @@ class Room:
         where = "in memory" if self._path is None else f"at {self._path.parent}"
         message = (
             f"cache: {self._source.name} decoded needs about {needed / 1e9:.3g} GB, {self._free / 1e9:.3g} "
-            f"GB are free {where}; cache it elsewhere, or build it smaller (scripts/build.py --shorter-side)"
+            f"GB are free {where}; cache it elsewhere, or build it smaller (augrng build --shorter-side)"
         )
         raise MemoryError(message) if self._path is None else OSError(errno.ENOSPC, message, str(self._path))
 

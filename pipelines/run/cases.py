@@ -1,4 +1,4 @@
-"""Every transform, alone and together: what tests, golden values and `scripts/gpu_check.py` run over."""
+"""Every transform, alone and together: what tests, golden values and `augrng gpu-check` run over."""
 
 import hashlib
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Whether every device gives the same pixels, and how fast: the works that `scripts/gpu_check.py` runs.
+"""Whether every device gives the same pixels, and how fast: the works that `augrng gpu-check` runs.
 
 The yardstick is the CPU, op by op, with nothing compiled.
 """

@@ -147,7 +147,7 @@ class Trainer:
                 step = int(saved["step"])
                 values = {} if different else {name: saved[name] for name in variables}
         except (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{path}: must be a checkpoint of scripts/train.py, got {error!r}") from error
+            raise ValueError(f"{path}: must be a checkpoint of augrng train, got {error!r}") from error
         if different:
             raise ValueError(f"{path}: must be of a run with the same settings; " + "; ".join(different))
         self.step = step

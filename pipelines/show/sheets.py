@@ -1,13 +1,17 @@
 """Contact sheets: rows are examples, columns the original and several epochs, with what was drawn."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import functools
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
 import augrng as ar
+from augrng.targets import Target
 from pipelines.show.overlays import overlaid
 
 _MARGIN = 6
@@ -49,21 +53,57 @@ def contact_sheet(rows: Sequence[Row], epochs: Sequence[int], tile: int = 160) -
     """
     if not rows:
         raise ValueError("rows: must hold at least one example, got none")
-    lines = max(len(row.aug.transforms) for row in rows)
-    width, height = tile + _MARGIN, tile + _MARGIN + _LINE * lines
-    sheet = Image.new(
-        "RGB", ((len(epochs) + 1) * width + _MARGIN, len(rows) * height + 2 * _LINE), BACKGROUND
-    )
+    cells = [
+        [(row.example, [row.title, f"id {row.id}"]), *(augmented(row, epoch) for epoch in epochs)]
+        for row in rows
+    ]
+    titles = ["original", *(f"epoch {epoch}" for epoch in epochs)]
+    return table(titles, cells, [row.aug.program.targets_of for row in rows], tile)
+
+
+def table(
+    titles: Sequence[str],
+    rows: Sequence[Sequence[tuple[Mapping[str, Any], Sequence[str]]]],
+    targets: Sequence[Callable[[Mapping[str, Any]], Mapping[str, Target]]],
+    tile: int,
+) -> Image.Image:
+    """Examples in rows and columns, each with captions below that wrap.
+
+    Args:
+      titles: of the columns, above them.
+      rows: of (example, captions).
+      targets: for each row, what says of an example which targets are to be drawn over it.
+      tile: the longer side of a picture, in pixels.
+    """
+    lines = [[[part for text in said for part in wrapped(text, tile)] for _, said in row] for row in rows]
+    heights = [tile + _MARGIN + _LINE * max(map(len, row)) for row in lines]
+    width = tile + _MARGIN
+    sheet = Image.new("RGB", (len(titles) * width + _MARGIN, sum(heights) + 2 * _LINE), BACKGROUND)
     draw = ImageDraw.Draw(sheet)
-    for column, title in enumerate(["original", *(f"epoch {epoch}" for epoch in epochs)]):
+    for column, title in enumerate(titles):
         draw.text((column * width + _MARGIN, _MARGIN), title, fill=INK, font=font())
-    for line, row in enumerate(rows):
-        top = line * height + 2 * _LINE
-        _paste(sheet, (_MARGIN, top), row.aug, row.example, tile, [row.title, f"id {row.id}"[:24]])
-        for column, epoch in enumerate(epochs, start=1):
-            example, captions = augmented(row, epoch)
-            _paste(sheet, (column * width + _MARGIN, top), row.aug, example, tile, captions)
+    top = 2 * _LINE
+    for row, said, height, of in zip(rows, lines, heights, targets, strict=True):
+        for column, ((example, _), captions) in enumerate(zip(row, said, strict=True)):
+            _paste(sheet, (column * width + _MARGIN, top), of(example), example, tile, captions)
+        top += height
     return sheet
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """A caption in lines of at most so many pixels, broken behind spaces and the like, or anywhere."""
+    lines, line = [], ""
+    for word in re.split(r"(?<=[\s/_])", text):
+        if line and font().getlength((line + word).rstrip()) > width:
+            lines.append(line.rstrip())
+            line = ""
+        while font().getlength(word.rstrip()) > width and len(word) > 1:
+            fits = [end for end in range(1, len(word)) if font().getlength(word[:end]) <= width]
+            cut = max(fits, default=1)
+            lines.append(word[:cut])
+            word = word[cut:]
+        line += word
+    return [*lines, line.rstrip()]
 
 
 def animation(rows: Sequence[Row], epochs: Sequence[int], tile: int = 160) -> list[Image.Image]:
@@ -76,7 +116,8 @@ def animation(rows: Sequence[Row], epochs: Sequence[int], tile: int = 160) -> li
         ImageDraw.Draw(frame).text((_MARGIN, _MARGIN), f"epoch {epoch}", fill=INK, font=font())
         for column, row in enumerate(rows):
             place = (column * (tile + _MARGIN) + _MARGIN, 2 * _LINE)
-            _paste(frame, place, row.aug, augmented(row, epoch)[0], tile, [])
+            example = augmented(row, epoch)[0]
+            _paste(frame, place, row.aug.program.targets_of(example), example, tile, [])
         frames.append(frame)
     return frames
 
@@ -90,23 +131,32 @@ def augmented(row: Row, epoch: int) -> tuple[dict[str, Any], list[str]]:
 def _paste(
     sheet: Image.Image,
     place: tuple[int, int],
-    aug: ar.Compose,
+    targets: Mapping[str, Target],
     example: Mapping[str, Any],
     tile: int,
-    captions: list[str],
+    captions: Sequence[str],
 ) -> None:
-    pixels = np.asarray(example["image"])
-    picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")
-    scale = tile / max(picture.size)
-    size = tuple(max(1, round(side * scale)) for side in picture.size)
-    how = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.LANCZOS
-    picture = picture.resize(size, how)  # type: ignore[arg-type]
-    targets = aug.program.targets_of(example)
-    sheet.paste(overlaid(picture, example, targets, pixels.shape[:2]), place)
+    picture, _ = scaled(example["image"], tile)
+    sheet.paste(overlaid(picture, example, targets, np.shape(example["image"])[:2]), place)
     for line, caption in enumerate(captions):
         place_below = (place[0], place[1] + tile + line * _LINE)
         ImageDraw.Draw(sheet).text(place_below, caption, fill=INK, font=font())
 
 
+def scaled(image: Any, side: int) -> tuple[Image.Image, float]:
+    """An image [H, W, C] as an RGB picture whose longer side is this, and by how much it was made larger.
+
+    uint16 and floats, white being 1, become bytes; of alpha nothing is seen.
+    """
+    pixels = tf.image.convert_image_dtype(image, tf.uint8, saturate=True).numpy()
+    pixels = pixels[..., 0] if pixels.shape[-1] < 3 else pixels[..., :3]
+    picture = Image.fromarray(pixels).convert("RGB")
+    scale = side / max(picture.size)
+    width, height = (max(1, round(edge * scale)) for edge in picture.size)
+    how = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.LANCZOS
+    return picture.resize((width, height), how), scale
+
+
+@functools.cache
 def font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(11)

@@ -6,7 +6,7 @@ of which are not data. Behind a length that is damaged or reaches beyond the fil
 rest of the file counts as one record, reading it fails, and TensorFlow's log says so whenever it is opened.
 
 The bounds of all files of a folder that were asked for are kept in one file: beside them if
-`scripts/build.py` has put it there, else in a folder for caches. Those of a file hold as long as its size and
+`augrng build` has put it there, else in a folder for caches. Those of a file hold as long as its size and
 its time of modification are those that were noted (beside them: as long as it is not newer than the index).
 An index that cannot be read is made again, and one that cannot be written (no room, no right to) is done
 without. It is replaced as a whole, so any number of processes may make it at once.

@@ -163,7 +163,9 @@ def random_access(
         good = _is_there(place, example)
         with tf.control_dependencies([asserted(good, [_complaint(place["file"], place["number"])])]):
             parsed = parse({where: place[where]}, tf.identity(example))
-        return {**{name: value for name, value in place.items() if name not in _OF_PLACES}, **parsed}
+        given = {name: value for name, value in place.items() if name not in _OF_PLACES}
+        of_run = {name: value for name, value in given.items() if name not in (where, "id")}
+        return {**given, **parsed, **of_run}  # a record may have an "epoch" of its own, as built ones do
 
     def cause(place: Record) -> tf.data.Dataset:
         there = flat_mapped(tf.data.Dataset.from_tensors(place), _with_bytes).filter(_is_there)

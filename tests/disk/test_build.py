@@ -19,8 +19,8 @@ from PIL import Image
 
 import augrng as ar
 import pipelines as pl
-from scripts import build as build_script
-from scripts import verify as verify_script
+from pipelines.commands import build as build_script
+from pipelines.commands import verify as verify_script
 from tests.conftest import ROOT, status_of
 from tests.images.test_formats import written
 
@@ -384,7 +384,7 @@ def test_verify_of_what_cannot_be_read(copy, tmp_path, capsys):
     assert verify(tmp_path / "none.json") == 2
     (tmp_path / "text.json").write_text("[]")
     assert verify(tmp_path / "text.json") == 2
-    assert "must be a manifest of scripts/build.py" in capsys.readouterr().err
+    assert "must be a manifest of augrng build" in capsys.readouterr().err
     assert verify(copy / "manifest.json", "--source", f"folder:{tmp_path}/none") == 2
     assert "must be a folder that exists" in capsys.readouterr().err
 

@@ -119,7 +119,7 @@ def test_no_room(tmp_path, monkeypatch):
     with pytest.raises(MemoryError, match="decoded needs about .* GB, 1e-06 GB are free in memory"):
         source.cache()
     monkeypatch.setattr(room.shutil, "disk_usage", lambda path: types.SimpleNamespace(free=1000))
-    with pytest.raises(OSError, match="GB are free at .*scripts/build.py --shorter-side"):
+    with pytest.raises(OSError, match="GB are free at .*augrng build --shorter-side"):
         source.cache(tmp_path / "kept")
     assert list(tmp_path.iterdir()) == []
 

@@ -9,10 +9,10 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 import augrng as ar
+from pipelines.commands import build as build_script
+from pipelines.commands import verify as verify_script
 from pipelines.disk.features import check_said
 from pipelines.disk.forms import recipe_of
-from scripts import build as build_script
-from scripts import verify as verify_script
 from tests.conftest import status_of
 from tests.disk.test_build import contents, rewrite
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scripts import build, preview, train
+from pipelines.commands import build, preview, train
 
 
 def interrupted(*args, **kwargs):

@@ -11,8 +11,8 @@ from PIL import Image
 
 import augrng as ar
 import pipelines as pl
+from pipelines.commands import train as train_script
 from pipelines.run.training import Settings, Trainer, digest_of, open_splits
-from scripts import train as train_script
 from tests.conftest import status_of
 
 AUG = ar.Compose([ar.RandomCrop(12, 12), ar.RandomFlip()], seed=1)
@@ -27,7 +27,7 @@ PROGRAM = """
 import contextlib, os, random, signal, sys, time
 from pathlib import Path
 import pytest
-from scripts import train
+from pipelines.commands import train
 
 folder, arguments = Path(sys.argv[1]), sys.argv[2:]
 checkpoint = folder / "killed" / "checkpoint.npz"
@@ -62,9 +62,7 @@ assert end(child("killed", "--resume")) == 0
 """
 
 
-FRESH = (
-    "import sys; from tests import conftest; from scripts import train; sys.exit(train.main(sys.argv[1:]))"
-)
+FRESH = "import sys; from tests import conftest; from pipelines.commands import train; sys.exit(train.main(sys.argv[1:]))"
 
 
 def weights_in(text):
@@ -209,7 +207,7 @@ def test_a_file_that_is_no_checkpoint_is_refused(source, settings, kind, tmp_pat
     )
     if kind == "arrays":
         np.savez(path, weights=np.zeros(3))
-    with pytest.raises(ValueError, match=r"checkpoint.npz: must be a checkpoint of scripts/train.py"):
+    with pytest.raises(ValueError, match=r"checkpoint.npz: must be a checkpoint of augrng train"):
         trainer.restore(path)
 
 

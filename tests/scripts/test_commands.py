@@ -12,9 +12,10 @@ import tensorflow as tf
 from PIL import Image
 
 import augrng as ar
+from pipelines.commands import demo, preview
 from pipelines.show.pictures import UnreadableImageError, read_image
 from pipelines.sources import digits
-from scripts import demo, experiment, preview
+from scripts import experiment
 from tests.conftest import ROOT, status_of
 
 

@@ -10,10 +10,10 @@ import tensorflow_datasets as tfds
 
 import augrng as ar
 import pipelines as pl
+from pipelines.commands import build
 from pipelines.run.order import Order, ordered
 from pipelines.sources import offsets
 from pipelines.sources.offsets import BESIDE, bounds_of
-from scripts import build
 from tests.files import encoded
 
 COUNT = 20

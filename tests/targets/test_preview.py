@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 import augrng as ar
+from pipelines.commands.preview import main
 from pipelines.show.overlays import overlaid
-from scripts.preview import main
 from tests.conftest import status_of
 
 

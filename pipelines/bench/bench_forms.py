@@ -1,4 +1,4 @@
-"""Contenders of scripts/bench.py that read what scripts/build.py wrote: smaller JPEGs, raw pixels.
+"""Contenders of augrng bench that read what augrng build wrote: smaller JPEGs, raw pixels.
 
 They are built beside the inputs when they are first asked for.
 """
@@ -49,7 +49,7 @@ def raw(row: str, run: Run, folder: Path) -> dict[str, Any]:
 
 
 def built(row: str, folder: Path, out: Path, **form: Any) -> pl.Source:
-    """A folder of JPEGs as `scripts/build.py` writes it, with one thread an image from then on."""
+    """A folder of JPEGs as `augrng build` writes it, with one thread an image from then on."""
     measuring.one_thread_an_image()
     tf.get_logger().setLevel("ERROR")
     if not (out / "manifest.json").exists():

@@ -6,7 +6,7 @@ from PIL import Image
 
 import augrng as ar
 import pipelines as pl
-from scripts import mine
+from pipelines.bench import mine
 
 FAST = float("inf")
 AUG = ar.Compose([ar.RandomCrop(8, 8)], seed=7)

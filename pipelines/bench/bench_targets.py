@@ -1,4 +1,4 @@
-"""Contenders of scripts/bench.py for images with masks and boxes, and for mixing, that run in TensorFlow."""
+"""Contenders of augrng bench for images with masks and boxes, and for mixing, that run in TensorFlow."""
 
 from functools import partial
 from pathlib import Path

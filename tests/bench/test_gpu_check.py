@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipelines.bench import gpu_check
 from pipelines.run import device_check
-from scripts import gpu_check
 from tests import cases
 from tests.conftest import ROOT, status_of
 

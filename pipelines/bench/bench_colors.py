@@ -1,4 +1,4 @@
-"""Contenders of scripts/bench.py for colour and policies that run in TensorFlow."""
+"""Contenders of augrng bench for colour and policies that run in TensorFlow."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,18 +1,14 @@
-#!/usr/bin/env python3
-"""Contenders of scripts/bench.py that run in TensorFlow: augrng, tf.image, Keras layers, decoding alone.
+"""Contenders of augrng bench that run in TensorFlow: augrng, tf.image, Keras layers, decoding alone.
 
-`bench_tensorflow.py ROW NAME FOLDER`; scripts/bench.py runs it.
+`bench_tensorflow.py ROW NAME FOLDER`; augrng bench runs it.
 """
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import bench_colors
 import bench_forms
@@ -24,10 +20,10 @@ import tensorflow as tf
 
 import augrng as ar
 import pipelines as pl
+from pipelines.bench.gpu_check import measured
 from pipelines.images.read import Reader
 from pipelines.images.rows import each
 from pipelines.run.device_check import contenders, moved
-from scripts.gpu_check import measured
 
 COUNT, BATCH = 65_536, bench_colors.BATCH
 LATE = 10**6  # a step

@@ -1,7 +1,6 @@
-#!/usr/bin/env python3
-"""Contenders of scripts/bench.py that need no TensorFlow.
+"""Contenders of augrng bench that need no TensorFlow.
 
-`bench_peers.py ROW NAME FOLDER`; scripts/bench.py runs it with the interpreter that --peers-python names.
+`bench_peers.py ROW NAME FOLDER`; augrng bench runs it with the interpreter that --peers-python names.
 Each imports its library when it runs, so that those that are not there can be left out.
 """
 

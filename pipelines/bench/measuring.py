@@ -1,4 +1,4 @@
-"""How a contender of scripts/bench.py measures itself; needs NumPy only, so that every interpreter can."""
+"""How a contender of augrng bench measures itself; needs NumPy only, so that every interpreter can."""
 
 import argparse
 import importlib.metadata
@@ -56,7 +56,8 @@ def cpu_time(work: Callable[[], object], examples: int) -> float:
     """Median CPU seconds an example of calls that each do `examples`; after two calls to warm up."""
     work()
     work()
-    figures, end = [], time.perf_counter() + _SECONDS
+    figures: list[float] = []
+    end = time.perf_counter() + _SECONDS
     while time.perf_counter() < end or len(figures) < 3:
         start = time.process_time()
         work()

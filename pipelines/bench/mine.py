@@ -1,6 +1,6 @@
 """What bounds a user's input: his data measured end to end and part by part, and the advice that follows.
 
-`scripts/bench.py --mine SOURCE --recipe R` runs it.
+`augrng bench --mine SOURCE --recipe R` runs it.
 """
 
 import argparse
@@ -144,16 +144,16 @@ def advice(found: Found) -> list[str]:
     if found.side > _AMPLE * shorter and slowest != "augmentation":
         lines.append(
             f"Reduce: the images are {found.side / shorter:.1f} times as large as the output. "
-            f"scripts/build.py --shorter-side {2 * shorter} writes them smaller, once."
+            f"augrng build --shorter-side {2 * shorter} writes them smaller, once."
         )
     if slowest == "decoding" or found.decode < 2 * found.augment:
         size = found.raw / max(found.stored, 1)
         lines.append(
-            f"Raw: scripts/build.py --pixels needs {size:.1f} times the room and no decoding; at most "
+            f"Raw: augrng build --pixels needs {size:.1f} times the room and no decoding; at most "
             f"{min(found.read, found.augment):,.0f} images/s. What fits in memory: source.cache()."
         )
     if slowest == "reading":
-        lines.append("Read: put it on a local disk, in TFRecord shards (scripts/build.py), near the machine.")
+        lines.append("Read: put it on a local disk, in TFRecord shards (augrng build), near the machine.")
     if slowest == "augmentation":
         lines.append(
             'Device: make_dataset(device="GPU:0") does all but decoding there; so does augrng.keras.Augment.'

@@ -1,0 +1,45 @@
+"""How the wheel is laid out; all else about it stands in pyproject.toml.
+
+In a clone the folder `pipelines` lies beside `augrng`, and its modules call each other `pipelines.x`. A wheel
+has them as `augrng.pipelines`: a package called `pipelines` in site-packages would clash with others'.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+_IMPORT = re.compile(r"^(\s*(?:from|import) )(?=pipelines[\s.])", re.MULTILINE)
+
+
+def placed(source: str) -> str:
+    """A module's text as it stands in a wheel."""
+    return _IMPORT.sub(r"\1augrng.", source)
+
+
+class BuildPy(build_py):
+    """Puts modules at their places in a wheel; an editable installation has them as a clone does."""
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:
+            return
+        built = Path(self.build_lib, "augrng")
+        (built / "pipelines.py").unlink(missing_ok=True)  # the clone's name for the folder beside it
+        for module in (built / "pipelines").rglob("*.py"):
+            module.write_text(placed(module.read_text()))
+
+
+def layout(editable: bool) -> dict[str, object]:
+    """The arguments of `setup` that say which packages there are, and where."""
+    ours, beside = find_packages(include=["augrng*"]), find_packages(include=["pipelines*"])
+    if editable:
+        return {"packages": ours + beside}
+    places = {f"augrng.{name}": name.replace(".", "/") for name in beside}
+    return {"packages": [*ours, *places], "package_dir": places}
+
+
+if __name__ == "__main__":
+    setup(cmdclass={"build_py": BuildPy}, **layout("editable_wheel" in sys.argv))
