@@ -86,7 +86,7 @@ def scenes(tmp_path_factory):
     return prepared(Scenes, tmp_path_factory.mktemp("scenes"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def python():
     """Runs a program in a fresh Python process and returns what it prints."""
 
