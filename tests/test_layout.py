@@ -46,7 +46,8 @@ PIPELINES = {
     "steps": set(),
     "sources": {"steps"},
     "images": {"sources"},
-    "run": {"images", "sources", "steps"},
+    "service": {"sources"},
+    "run": {"images", "service", "sources", "steps"},
     "disk": {"images", "run", "sources", "steps"},
     "show": {"images", "run", "sources"},
 }
@@ -211,6 +212,7 @@ def test_the_commands_can_be_run():
         "export.py",
         "run_in_jax.py",
         "gpu_check.py",
+        "service.py",
     ):
         assert (ROOT / "scripts" / script).stat().st_mode & 0o111
     assert Path(ROOT / ".ci" / "run").stat().st_mode & 0o111
