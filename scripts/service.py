@@ -78,10 +78,10 @@ def status(args: argparse.Namespace) -> int:
 
 
 def serve_jobs(args: argparse.Namespace) -> int:
-    stop, _ = told_to_stop()
     port = 5050 if args.port is None else args.port
     workers = args.workers.split(",") if args.workers else None
     server = servers.dispatcher(port, args.work_dir, args.job, workers)
+    stop, _ = told_to_stop()
     print(f"dispatcher: {server.target}, on every interface", flush=True)
     stop.wait()
     print("dispatcher: stopped", flush=True)
@@ -89,8 +89,8 @@ def serve_jobs(args: argparse.Namespace) -> int:
 
 
 def serve_batches(args: argparse.Namespace) -> int:
-    stop, at_once = told_to_stop()
     server = servers.worker(args.dispatcher, args.port or 0, args.host, args.wait)
+    stop, at_once = told_to_stop()
     print(f"worker: of {args.dispatcher}, on every interface", flush=True)
     stop.wait()
     print(f"worker: told to stop; its tasks have {args.drain:g} s to end", flush=True)

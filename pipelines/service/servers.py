@@ -5,10 +5,11 @@ this is wanted.
 """
 
 import contextlib
+import errno
 import json
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import tensorflow as tf
@@ -36,25 +37,24 @@ def dispatcher(
       workers: "host:port" of all workers, which sharding="static" needs.
 
     Raises:
-      OSError: if the folder cannot be made or written.
+      OSError: if the folder cannot be made or written, or the port is taken.
       ValueError: if the folder is another job's, or holds other things; or a work directory comes without a
         job, or without a port that stays.
-      tf.errors.OpError: if the port cannot be had.
     """
     if work_dir is not None:
         if job is None or not port:
             raise ValueError("work_dir: needs a job's name, and a port at which workers find it again")
         _claim(Path(work_dir), job)
     service = tf.data.experimental.service
-    return service.DispatchServer(
-        service.DispatcherConfig(
-            port=port,
-            work_dir=None if work_dir is None else str(work_dir),
-            fault_tolerant_mode=work_dir is not None,
-            worker_addresses=list(workers or ()),
-            worker_timeout_ms=round(_GONE * 1000),
-        )
+    config = service.DispatcherConfig(
+        port=port,
+        work_dir=None if work_dir is None else str(work_dir),
+        fault_tolerant_mode=work_dir is not None,
+        worker_addresses=list(workers or ()),
+        worker_timeout_ms=round(_GONE * 1000),
     )
+    with _told_of(port):
+        return service.DispatchServer(config)
 
 
 def worker(
@@ -70,19 +70,19 @@ def worker(
 
     Raises:
       ConnectionError: if the dispatcher does not answer.
+      OSError: if the port is taken.
       ValueError: if the address is none.
-      tf.errors.OpError: if the port cannot be had.
     """
     reach(address, wait)
     service = tf.data.experimental.service
-    return service.WorkerServer(
-        service.WorkerConfig(
-            dispatcher_address=address.partition("://")[2],
-            port=port,
-            worker_address=f"{host}:{port or '%port%'}",
-            heartbeat_interval_ms=round(_HEARTBEAT * 1000),
-        )
+    config = service.WorkerConfig(
+        dispatcher_address=address.partition("://")[2],
+        port=port,
+        worker_address=f"{host}:{port or '%port%'}",
+        heartbeat_interval_ms=round(_HEARTBEAT * 1000),
     )
+    with _told_of(port):
+        return service.WorkerServer(config)
 
 
 def drain(
@@ -119,6 +119,15 @@ def workers_that_answer(address: str, seconds: float) -> int:
     asked.start()  # of which nobody waits for the end: a worker that is gone is asked again and again
     asked.join(seconds)
     return len(found)
+
+
+@contextlib.contextmanager
+def _told_of(port: int) -> Iterator[None]:
+    """Names the port that cannot be had; TensorFlow says it in its log only."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise OSError(errno.EADDRINUSE, f"port: {port} must be free to listen at; {error}") from error
 
 
 def _claim(work_dir: Path, job: str) -> None:

@@ -10,6 +10,7 @@ import dataclasses
 import socket
 import threading
 import time
+import urllib.parse
 from collections.abc import Callable
 from typing import Any, TypedDict, TypeVar
 
@@ -191,12 +192,17 @@ class Service:
                 f"job: {self.job!r} at {self.address} must be of the same run; "
                 f"{'; '.join(differences(said, identity))}; make them equal, or take another name for the job"
             )
-        return self._register(batches, f"augrng/{self.job}")
+        return self._register(batches, self._id)
+
+    @property
+    def _id(self) -> str:
+        """The id of the job's batches; a dispatcher's name for a file of its work directory, too."""
+        return f"augrng-{urllib.parse.quote(str(self.job), safe='')}"
 
     @property
     def _makes(self) -> str:
         """The id of the dataset whose structure says what a job makes."""
-        return f"augrng/{self.job}/makes"
+        return f"{self._id}@makes"
 
     def _said(self) -> str | None:
         """What the job makes that has this name at the dispatcher; None if there is none."""

@@ -9,7 +9,6 @@ import threading
 import time
 
 import numpy as np
-import tensorflow as tf
 
 import augrng as ar
 import pipelines as pl
@@ -26,10 +25,10 @@ def source(count=COUNT):
 
 
 def examples(batches):
-    """(id, epoch, pixels) of each example that comes, in order."""
+    """(id, epoch, pixels) of each example of some batches, in order."""
     return [
-        (int(id_), int(epoch), image.tobytes())
-        for batch in batches.as_numpy_iterator()
+        (int(id_), int(epoch), image.numpy().tobytes())
+        for batch in batches
         for id_, epoch, image in zip(batch["id"], batch["epoch"], batch["image"], strict=True)
     ]
 
@@ -94,8 +93,3 @@ def right(found, count=COUNT):
     epochs = sorted({epoch for _, epoch, _ in found})
     made = {epoch: AUG(images["image"], images["id"], epoch).numpy() for epoch in epochs}
     return all(made[epoch][id_ // 1000].tobytes() == pixels for id_, epoch, pixels in found)
-
-
-def numbers(count):
-    """The least that can be registered."""
-    return tf.data.Dataset.range(count)
