@@ -69,6 +69,10 @@ ROWS = {
     "tfrecord_500x375": Row(
         "JPEG 500x375 in TFRecords to 224x224, end to end", "images/s", 1, True, ["augrng", "augrng in order"]
     ),
+    "service": Row(
+        "JPEG 500x375 to 224x224 by a tf.data service with one worker", "images/s", 1, True,
+        ["augrng", "augrng by a worker", "augrng by a worker for two"],
+    ),
     "first_batch": Row(
         "first batch of 500x375 JPEGs in a new process", "s", 1, False, ["augrng", "augrng at step 10**6"]
     ),

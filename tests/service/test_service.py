@@ -105,3 +105,12 @@ def test_all_that_comes_with_a_picture_comes_over_the_network(clusters, rng):
         assert one["boxes"].to_list() == other["boxes"].to_list()
         count += one["boxes"].flat_values.shape[0]
     assert 0 < count < 12
+
+
+def test_a_broken_example_stops_the_trainer_by_its_id(clusters):
+    images, boxes = np.zeros((4, 16, 16, 3), np.uint8), np.zeros((4, 1, 4), np.float32)
+    boxes[2] = np.nan
+    source = pl.from_arrays(images, ids=[11, 12, 13, 14], features={"boxes": boxes})
+    batches = pl.make_dataset(source, AUG, batch_size=2, shuffle=False, service=clusters(1))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="13"):
+        list(batches)
