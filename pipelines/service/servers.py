@@ -5,7 +5,6 @@ this is wanted.
 """
 
 import contextlib
-import errno
 import json
 import os
 import threading
@@ -123,11 +122,12 @@ def workers_that_answer(address: str, seconds: float) -> int:
 
 @contextlib.contextmanager
 def _told_of(port: int) -> Iterator[None]:
-    """Names the port that cannot be had; TensorFlow says it in its log only."""
+    """Names a port that cannot be had, which TensorFlow does in its log only."""
     try:
         yield
     except RuntimeError as error:
-        raise OSError(errno.EADDRINUSE, f"port: {port} must be free to listen at; {error}") from error
+        taken = f"port: {port} must be free to listen at; " if "start gRPC" in str(error) else ""
+        raise OSError(f"{taken}{error}") from error
 
 
 def _claim(work_dir: Path, job: str) -> None:

@@ -159,8 +159,9 @@ class Service:
           run: what else they depend on; see `identity_of`.
 
         Raises:
-          ConnectionError: if nothing answers at the address in time.
-          TimeoutError: if what answers is no dispatcher.
+          ConnectionError: if nothing answers at the address in time, or no dispatcher.
+          OSError: if the dispatcher cannot take the batches, as where its disk is full.
+          TimeoutError: if what answers does not go on.
           ValueError: if the job makes something else; says both.
         """
         if endless:  # which cannot be seen, and trainers in lock-step must be sure of
@@ -217,18 +218,21 @@ class Service:
         compression = "AUTO" if self.compression and name != self._makes else None
         try:
             return tf.data.experimental.service.register_dataset(self.address, dataset, compression, name)
-        except tf.errors.InvalidArgumentError as error:
-            if name == self._makes:  # of a trainer that came first in the same moment
-                return name
-            raise ValueError(
-                f"job: {self.job!r} at {self.address} must make elements of one structure for all trainers; "
-                f"{error.message}"
-            ) from error
         except tf.errors.UnimplementedError as error:
             raise ConnectionError(
                 f"service: must be a dispatcher's address, got {self.address}, where something else answers, "
                 "perhaps a worker"
             ) from error
+        except tf.errors.OpError as error:
+            other = isinstance(error, tf.errors.InvalidArgumentError) and "same structure" in error.message
+            if other and name == self._makes:  # of a trainer that came first in the same moment
+                return name
+            if other:
+                raise ValueError(
+                    f"job: {self.job!r} at {self.address} must make elements of one structure for all "
+                    f"trainers; {error.message}"
+                ) from error
+            raise OSError(f"service: {self.address} cannot take the dataset: {error.message}") from error
 
 
 def place_of(address: str) -> tuple[str, int]:

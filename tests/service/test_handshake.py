@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import socket
 import threading
 import time
@@ -124,6 +125,15 @@ def test_what_is_no_dispatcher_is_found_out(address):
     worker.stop()
     with pytest.raises(TimeoutError, match="it did not answer in 0.1 s; nobody there"):
         within(0.1, lambda: time.sleep(0.5), "nobody there")
+
+
+def test_a_dispatcher_that_cannot_write_says_so(tmp_path):
+    server = servers.dispatcher(free_port(), tmp_path, "a")
+    shutil.rmtree(tmp_path / "datasets")
+    (tmp_path / "datasets").touch()
+    with pytest.raises(OSError, match=f"service: {server.target} cannot take the dataset: .*{tmp_path}"):
+        joined(server.target)
+    server.stop()
 
 
 STREAM = pl.from_dataset(
