@@ -1,8 +1,7 @@
 """Dispatchers and workers for tests, in this process or in ones that end with it, and what they should make."""
 
-import contextlib
-import ctypes
 import multiprocessing
+import os
 import signal
 import socket
 import threading
@@ -62,9 +61,13 @@ _forks = multiprocessing.get_context("forkserver")
 
 def _run(arguments):
     """scripts/service.py in a process that ends with its parent, even if that is killed."""
-    with contextlib.suppress(OSError):  # where there is no such thing
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
     raise SystemExit(service.main(arguments))
+
+
+def _end_with(parent):
+    parent.join()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def started(*arguments):
