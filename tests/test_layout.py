@@ -75,10 +75,11 @@ PIPELINES = {
     "steps": set(),
     "sources": {"steps"},
     "images": {"sources"},
-    "run": {"images", "sources", "steps"},
+    "service": {"sources"},
+    "run": {"images", "service", "sources", "steps"},
     "disk": {"images", "run", "sources", "steps"},
     "show": {"images", "run", "sources"},
-    "commands": {"disk", "images", "run", "show", "sources", "steps"},
+    "commands": {"disk", "images", "run", "service", "show", "sources", "steps"},
     "bench": {"commands", "disk", "images", "run", "sources", "steps"},
 }
 ROOMS = [("augrng", AUGRNG), ("pipelines", PIPELINES)]
@@ -262,6 +263,7 @@ def test_the_commands_can_be_run():
         "run_in_jax.py",
         "gpu_check.py",
         "replay.py",
+        "service.py",
     ):
         assert (ROOT / "scripts" / script).stat().st_mode & 0o111
     assert Path(ROOT / ".ci" / "run").stat().st_mode & 0o111

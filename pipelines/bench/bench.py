@@ -22,6 +22,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from pipelines.bench import measuring
+from pipelines.bench.drawing import draw_pictures, draw_ratios
 from pipelines.commands.starting import Parser
 
 HERE = Path(__file__).resolve().parent
@@ -67,6 +68,10 @@ ROWS = {
     "forms_2560x1600": Row("JPEG 2560x1600, as it is, 400 high, raw", "images/s", 1, True, FORMS),
     "tfrecord_500x375": Row(
         "JPEG 500x375 in TFRecords to 224x224, end to end", "images/s", 1, True, ["augrng", "augrng in order"]
+    ),
+    "service": Row(
+        "JPEG 500x375 to 224x224 by a tf.data service with one worker", "images/s", 1, True,
+        ["augrng", "augrng by a worker", "augrng by a worker for two"],
     ),
     "first_batch": Row(
         "first batch of 500x375 JPEGs in a new process", "s", 1, False, ["augrng", "augrng at step 10**6"]
@@ -140,12 +145,14 @@ def main(arguments: list[str] | None = None) -> None:
             print_row(name, report)
         pictures = {path.stem: np.load(path) for path in Path(made).glob("*.*.npy")}
         if args.pictures:
-            draw_pictures(pictures, args.pictures)
+            draw_pictures(pictures, ROWS, args.pictures)
     print("\n" + ", ".join(sorted(set(report["versions"].values()) - {""})))
     if args.json:
         args.json.write_text(json.dumps(report, indent=1))
     if args.plot:
-        draw_ratios(report, args.plot)
+        end_to_end = [name for name in report["rows"] if name[:4] in ("keys", "warp", "smal", "jpeg")]
+        shown = {name: found for name in end_to_end if (found := ratios(name, report))}
+        draw_ratios(shown, {name: row.title for name, row in ROWS.items()}, args.plot)
 
 
 def of_mine(args: argparse.Namespace, parser: argparse.ArgumentParser) -> dict[str, Any]:
@@ -254,47 +261,3 @@ def print_row(name: str, report: dict[str, Any]) -> None:
         resident = statistics.median(memory[who])
         line += f"{resident:8.0f}" if resident else " " * 8
         print(line + (f"  {found[who]:.2f} times as fast" if who in found and who != "augrng" else ""))
-
-
-def draw_ratios(report: dict[str, Any], path: Path) -> None:
-    """Bars of the ratios, a logarithmic axis, a row of the table a panel."""
-    from matplotlib.figure import Figure
-
-    shown = {
-        n: f for n in report["rows"] if n[:4] in ("keys", "warp", "smal", "jpeg") and (f := ratios(n, report))
-    }
-    figure = Figure(figsize=(8, 1 + 0.26 * sum(map(len, shown.values()))), layout="constrained")
-    heights = [len(found) for found in shown.values()]
-    panels = figure.subplots(
-        len(shown), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights}
-    )
-    for axes, (name, found) in zip(panels[:, 0], shown.items(), strict=True):
-        others = {who: ratio for who, ratio in found.items() if who != "augrng"}
-        bars = axes.barh(list(others), list(others.values()), color="tab:blue")
-        axes.bar_label(bars, [f" {ratio:.2f}" for ratio in others.values()], fontsize=8)
-        axes.axvline(1, color="black", linewidth=1)
-        axes.set_xscale("log")
-        axes.set_title(ROWS[name].title, fontsize=9, loc="left")
-        axes.tick_params(labelsize=8)
-        axes.invert_yaxis()
-        axes.margins(x=0.15)
-    panels[-1, 0].set_xlabel("times as fast as the peer (right of 1: augrng is faster)", fontsize=9)
-    figure.savefig(path, dpi=110)
-
-
-def draw_pictures(pictures: dict[str, np.ndarray], path: Path) -> None:
-    """An output of each contender, a row of the table a line."""
-    from matplotlib.figure import Figure
-
-    rows = [name for name in ROWS if any(key.split(".", 1)[0] == name for key in pictures)]
-    across = max(sum(key.split(".", 1)[0] == name for key in pictures) for name in rows)
-    figure = Figure(figsize=(1.7 * across, 1.9 * len(rows)), layout="constrained")
-    panels = figure.subplots(len(rows), across, squeeze=False)
-    for axes in panels.flat:
-        axes.axis("off")
-    for line, name in zip(panels, rows, strict=True):
-        of_row = [key for key in sorted(pictures) if key.split(".", 1)[0] == name]
-        for axes, key in zip(line, of_row, strict=False):
-            axes.imshow(pictures[key])
-            axes.set_title(f"{name}\n{key.split('.', 1)[1]}", fontsize=6)
-    figure.savefig(path, dpi=110)

@@ -12,6 +12,7 @@ from typing import Any
 
 import bench_colors
 import bench_forms
+import bench_service
 import bench_targets
 import keras
 import measuring
@@ -25,8 +26,7 @@ from pipelines.images.read import Reader
 from pipelines.images.rows import each
 from pipelines.run.device_check import contenders, moved
 
-COUNT, BATCH = 65_536, bench_colors.BATCH
-LATE = 10**6  # a step
+COUNT, BATCH, LATE = 65_536, bench_colors.BATCH, 10**6  # LATE is a step
 GPU_BATCH, GPU_SIDE = 1024, 256
 JPEGS = tuple(measuring.JPEGS)
 Found = dict[str, Any]
@@ -39,8 +39,8 @@ def recipe(row: str) -> ar.Compose:
         return ar.presets.imagenet_randaugment(224, seed=7)
     if row in JPEGS:
         return ar.Compose([ar.RandomResizedCrop(224, 224), ar.RandomFlip(), ar.RandomRotation(30)], seed=7)
-    side = 32 if row == "small" else 224
-    return ar.Compose([ar.RandomCrop(side, side), ar.RandomFlip(), ar.RandomRotation(15)], seed=7)
+    crop = ar.RandomCrop(32, 32) if row == "small" else ar.RandomCrop(224, 224)
+    return ar.Compose([crop, ar.RandomFlip(), ar.RandomRotation(15)], seed=7)
 
 
 def keys(folder: Path) -> Found:
@@ -200,8 +200,7 @@ def tf_image_jpegs(row: str, folder: Path) -> Found:
 def first_batch(step: int, folder: Path) -> Found:
     """Seconds from asking for a dataset to having its first batch, in a new process."""
     source, aug, start = pl.from_folder(folder / JPEGS[0]), recipe(JPEGS[0]), time.perf_counter()
-    dataset = pl.make_dataset(source, aug, batch_size=64, epochs=None, seed=1, start_step=step)
-    next(iter(dataset))
+    next(iter(pl.make_dataset(source, aug, batch_size=64, epochs=None, seed=1, start_step=step)))
     return {"value": time.perf_counter() - start}
 
 
@@ -284,6 +283,7 @@ CONTENDERS: dict[str, dict[str, Callable[[Path], Found]]] = {
         "augrng": partial(tfrecords, "random"),
         "augrng in order": partial(tfrecords, "stream"),
     },
+    "service": bench_service.of(JPEGS[0], recipe(JPEGS[0])),
     "first_batch": {"augrng": partial(first_batch, 0), "augrng at step 10**6": partial(first_batch, LATE)},
     "gpu": {name: partial(on_device, name) for name in ("augrng", "copy", "Keras layers")},
     "compile": {"augrng": compile_ours, "Keras layers": compile_keras},

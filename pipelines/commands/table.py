@@ -24,6 +24,7 @@ COMMANDS = {
     "build": Command("commands.build", "write a source, plain or augmented, as a dataset of TFDS"),
     "verify": Command("commands.verify", "say whether this machine makes the pixels of a built dataset"),
     "train": Command("commands.train", "train a small CNN to the same weights again, twice or resumed"),
+    "service": Command("commands.service", "run a dispatcher or a worker of a tf.data service"),
     "export": Command("commands.export", "write a recipe as a program that other frameworks run"),
     "bench": Command("bench.bench", "measure augrng beside its peers, or on your own data"),
     "gpu-check": Command("bench.gpu_check", "compare a GPU's bits with the CPU's, its speed with a copy's"),

@@ -5,7 +5,7 @@ import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import tensorflow as tf
 
@@ -23,6 +23,7 @@ from pipelines.run.guard import Work as Task
 from pipelines.run.mixed import check_mixing, mixed
 from pipelines.run.moved import augmented, moved, moved_one, of_one, targets_of, to_augment
 from pipelines.run.order import Order, ordered, substitutes
+from pipelines.service.trainer import Service, ServiceOptions
 from pipelines.sources.source import Record, Source, ragged_features
 from pipelines.steps import mapped
 
@@ -53,6 +54,8 @@ def make_dataset(
     output: Output | str = _SAME,
     only_epoch: int | Callable[[], tf.Tensor] | None = None,
     device: str | None = None,
+    service: str | None = None,
+    **at_service: Unpack[ServiceOptions],
 ) -> Any:
     """Batches of augmented images, the same whatever the number of threads, hosts or restarts.
 
@@ -99,6 +102,9 @@ def make_dataset(
         TensorFlow and is asked whenever an iteration begins.
       device: "GPU:0" or the like: the host only decodes, and keys, warp and output run there as one program.
         The pixels are the same. By default all is done in the dataset, on the host.
+      service: "grpc://host:port" of a tf.data service whose workers make the batches, all but `output`.
+      at_service: `job`, `sharding`, `consumers`, `trainer`, `compression`, `wait`; see
+        `pipelines.service.trainer.Service`.
 
     Returns:
       A dataset of dicts: "image" [B, height, width, C], "id" int64[B], "epoch" int64[B] and the source's
@@ -113,7 +119,7 @@ def make_dataset(
       ValueError: if an argument is out of range, the recipe refuses the source's images or its output has no
         fixed size, the source is empty or never ends, or there is no such device; or with `device`, if its
         images are pixels of several sizes.
-      OSError: if `skipped` cannot be written.
+      OSError: if `skipped` cannot be written, or nothing answers at `service`.
       tf.errors.InvalidArgumentError: when it runs, for an image that cannot be used; names id, path, cause.
     """
     output = checked(
@@ -127,9 +133,13 @@ def make_dataset(
             'on_error: must be "raise" or "replace" with drop_remainder=True, got "skip": a place that stays '
             "empty would change the shape of its batch"
         )
+    remote, part = Service.of(service, at_service), host if service is None else None
+    if remote is not None:
+        hosts = remote.parts(source, host, hosts, batch_size=batch_size, epochs=epochs, only_epoch=only_epoch)
     order = Order(
         epochs=epochs, seed=seed, shuffle=shuffle, buffer=shuffle_buffer, batch_size=batch_size,
-        host=host, hosts=hosts, start=start_step, drop_remainder=drop_remainder, only=only_epoch,
+        host=part, hosts=hosts, start=start_step, drop_remainder=drop_remainder, only=only_epoch,
+        sharding="off" if remote is None else remote.sharding,
     )  # fmt: skip
     replaces = on_error == "replace"
     failures = OnError(on_error, skipped, functools.partial(substitutes, source, order) if replaces else None)
@@ -173,6 +183,12 @@ def make_dataset(
 
     batches = made(ordered(source, order, pool=guards and replaces), failures, order.rows)
     batches = mixed(batches, source, aug, order, failures, made, num_parallel_calls=num_parallel_calls)
+    if remote is not None:
+        batches = remote.served(
+            batches.with_options(_options()), source, aug, endless=order.passes is None, decode=decode,
+            channels=channels, dtype=dtype, max_pixels=max_pixels, on_error=on_error, device=bool(device),
+            **dataclasses.asdict(order),
+        )  # fmt: skip
     on_device = None
     if device and encoded:
         batches, on_device = mapped(batches, functools.partial(padded_rows, aug)), of_rows(aug, output)
@@ -184,9 +200,9 @@ def make_dataset(
     if drop_remainder:
         batches = mapped(batches, functools.partial(_of_size, order.rows))
     steps = order.steps(source.size)
-    if steps != tf.data.UNKNOWN_CARDINALITY:
+    if steps == tf.data.INFINITE_CARDINALITY or (steps >= 0 and remote is None):
         batches = batches.apply(tf.data.experimental.assert_cardinality(steps))
-    batches = batches.prefetch(tf.data.AUTOTUNE).with_options(_options())
+    batches = batches.prefetch(tf.data.AUTOTUNE).with_options(_options(2 * (os.cpu_count() or 1)))
     return batches if on_device is None else OnDevice(batches, *on_device, str(device))
 
 
@@ -196,10 +212,11 @@ def skipped_ids(path: str | Path) -> list[int]:
     return [int(line.split("\t")[0]) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def _options() -> tf.data.Options:
+def _options(threads: int | None = None) -> tf.data.Options:
     options = tf.data.Options()
     # A thread that runs a program of XLA's waits for the parts that others take of it.
-    options.threading.private_threadpool_size = 2 * (os.cpu_count() or 1)
+    if threads is not None:
+        options.threading.private_threadpool_size = threads
     # The rewriting takes half a second for each iterator, and what is built here leaves it nothing to do.
     options.experimental_optimization.apply_default_optimizations = False
     return options

@@ -4,6 +4,7 @@ The examples of a run are numbered by their position p = 0, 1, ...: example p is
 batch t of B holds positions [t B, (t + 1) B). Host h of H has the positions with p % H == h of each batch, so
 the hosts' batches t together are the batch t of a single host, and all hosts make the same number of batches:
 a remainder that is dropped is the global batch's, and a host that has nothing of a last batch gives 0 rows.
+Workers of a service share a run by batches: all hosts' parts of one come from one worker, in a row.
 
   random access  the record at position p is `augrng.random.permutation` of p % size under the epoch's key: no
                  buffer, and a run starts at any batch at the cost of starting at 0.
@@ -15,6 +16,7 @@ import dataclasses
 import functools
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 import augrng as ar
@@ -37,8 +39,9 @@ class Order:
       shuffle: whether epochs are shuffled.
       buffer: for streams: how many records the shuffle buffer holds.
       batch_size: of the global batch; a multiple of `hosts`.
-      host: this process, in [0, hosts).
+      host: this process, in [0, hosts); None for the parts of all of them, one after the other.
       hosts: how many processes share the run.
+      sharding: how workers of a service share it: "off", "dynamic" or "static".
       start: the first batch; with `only`, of those of that epoch.
       drop_remainder: whether a short last batch is left out.
       only: this epoch alone, in place of `epochs`: a number, or a function that gives int64[] in TensorFlow,
@@ -54,8 +57,9 @@ class Order:
     shuffle: bool = True
     buffer: int = 10_000
     batch_size: int = 1
-    host: int = 0
+    host: int | None = 0
     hosts: int = 1
+    sharding: str = "off"
     start: int = 0
     drop_remainder: bool = False
     only: int | Callable[[], tf.Tensor] | None = None
@@ -66,7 +70,7 @@ class Order:
             raise ValueError(f"epochs: must be at least 1, or None for no end, got {self.epochs}")
         if self.buffer < 1:
             raise ValueError(f"shuffle_buffer: must be at least 1, got {self.buffer}")
-        if self.hosts < 1 or not 0 <= self.host < self.hosts:
+        if self.hosts < 1 or not 0 <= (self.host or 0) < self.hosts:
             raise ValueError(f"host: must lie in [0, hosts), got {self.host} of {self.hosts}")
         if self.batch_size < 1 or self.batch_size % self.hosts:
             rule = f"must be a positive multiple of hosts={self.hosts}"
@@ -151,17 +155,18 @@ def _random_access(source: Source, order: Order) -> tf.data.Dataset:
         raise ValueError(f"source: must hold at least one record, {source.name} holds none")
     records, size = source.records, source.size
     end = tf.int64.max if order.passes is None else order.passes * size
-    batches = max(_BLOCK // order.rows, 1)  # in a block
+    # What workers share are blocks: a batch each, so that little is lost with one of them.
+    batches = max(_BLOCK // order.rows, 1) if order.sharding == "off" else 1
     met = (batches * order.batch_size - 1) // size + 2  # epochs in a block, at most
+    offsets = _offsets(order, batches)
 
     def block(epoch: tf.Tensor, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Epochs and indices of some batches from an epoch on, int64[batches, rows], and their sizes."""
-        first = (order.start + number * batches) * order.batch_size + order.host
-        positions = first + order.hosts * tf.range(batches * order.rows, dtype=tf.int64)
+        positions = (order.start + number * batches) * order.batch_size + offsets
         epochs, indices = epoch + positions // size, positions % size
         if order.shuffle:
             indices = _permuted(size)(tf.constant(order.pair, tf.int64), met, epochs, indices)
-        shape = [batches, order.rows]
+        shape = [-1, order.rows]
         there = tf.reduce_sum(tf.cast(tf.reshape(positions, shape) < end, tf.int64), -1)
         return tf.reshape(epochs, shape), tf.reshape(indices, shape), there
 
@@ -169,12 +174,27 @@ def _random_access(source: Source, order: Order) -> tf.data.Dataset:
         return {**records(indices[:there]), "epoch": epochs[:there]}
 
     steps = order.steps(size)
-    numbers = tf.data.Dataset.range(tf.int64.max if steps < 0 else -(-steps // batches))
-    blocks = flat_mapped(
-        _first_epoch(order), lambda epoch: mapped(numbers, lambda number: block(epoch, number))
-    )
+    count = tf.int64.max if steps < 0 else -(-steps // batches)
+    numbers = tf.data.Dataset.range(count)
+    if order.sharding == "static":  # of a range that never ends, as a worker without a number is an error
+        hint = tf.data.experimental.SHARD_HINT
+        numbers = tf.data.Dataset.range(tf.int64.max).shard(hint, hint)
+        numbers = numbers.take_while(lambda number: number < count)
+    if order.sharding == "off":
+        blocks = flat_mapped(
+            _first_epoch(order), lambda epoch: mapped(numbers, lambda number: block(epoch, number))
+        )
+    else:  # numbers must come first for a dispatcher to hand them out
+        blocks = mapped(numbers, lambda number: block(tf.constant(order.only or 0, tf.int64), number))
     indices = blocks.unbatch().take(steps)
     return mapped(indices, of_batch, tf.data.AUTOTUNE)
+
+
+def _offsets(order: Order, batches: int) -> tf.Tensor:
+    """Of the positions in some batches, from the first on, by batch, host and row, int64[N]."""
+    places = np.arange(batches * order.batch_size, dtype=np.int64)
+    parts = places.reshape(batches, order.rows, order.hosts).transpose(0, 2, 1)
+    return tf.constant(np.ravel(parts if order.host is None else parts[:, order.host]))
 
 
 @functools.lru_cache(maxsize=64)

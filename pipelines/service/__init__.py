@@ -1,0 +1,1 @@
+"""The same batches, made by TensorFlow's tf.data service."""
