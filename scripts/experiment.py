@@ -19,7 +19,7 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 import augrng as ar
-from pipelines.run.training import Passes, Settings, Trainer, digest_of, open_splits
+from pipelines.train.training import Passes, Settings, Trainer, digest_of, open_splits
 from scripts.starting import start
 
 Figures = dict[str, dict[str, list[float]]]

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 import augrng as ar
 from pipelines.disk.build import cause
-from pipelines.run.training import Settings, Trainer, digest_of, open_splits, steps_of
+from pipelines.train.training import Settings, Trainer, digest_of, open_splits, steps_of
 from scripts.starting import start
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 import augrng as ar
 import pipelines as pl
-from pipelines.run.training import Settings, Trainer, digest_of, open_splits
+from pipelines.train.training import Settings, Trainer, digest_of, open_splits
 from scripts import train as train_script
 from tests.conftest import status_of
 
