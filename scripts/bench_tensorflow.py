@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import bench_colors
 import bench_forms
+import bench_layers
 import bench_targets
 import keras
 import measuring
@@ -30,10 +31,8 @@ from pipelines.run.device_check import contenders, moved
 from scripts.gpu_check import measured
 
 COUNT, BATCH = 65_536, bench_colors.BATCH
-LATE = 10**6  # a step
-GPU_BATCH, GPU_SIDE = 1024, 256
-JPEGS = tuple(measuring.JPEGS)
-Found = dict[str, Any]
+LATE, GPU_BATCH, GPU_SIDE = 10**6, 1024, 256  # a step; images in a batch
+JPEGS, Found = tuple(measuring.JPEGS), dict[str, Any]
 
 
 def recipe(row: str) -> ar.Compose:
@@ -279,6 +278,7 @@ CONTENDERS: dict[str, dict[str, Callable[[Path], Found]]] = {
         for row in JPEGS
     },
     **bench_colors.CONTENDERS,
+    **bench_layers.CONTENDERS,
     **bench_targets.CONTENDERS,
     "jpeg_rand_augment": {
         "augrng": partial(jpegs_with, "jpeg_rand_augment"),
