@@ -19,9 +19,9 @@ from scripts import train as train_script
 from tests.conftest import ROOT
 from tests.files import idx_files
 
-STEPS, EVERY, HALF = 50, 5, 25
+STEPS, EVERY, HALF = 50, 10, 20
 ARGUMENTS = (
-    f"--recipe RandomCrop(8,8),RandomFlip() --batch-size 30 --checkpoint-every {EVERY} --seed 3".split()
+    f"--recipe RandomCrop(8,8),RandomFlip() --batch-size 32 --checkpoint-every {EVERY} --seed 3".split()
 )
 
 # Forks from a process that has imported TensorFlow but not used it, which saves most of each start.
@@ -60,7 +60,7 @@ run("first", 2, "--steps", steps)
 run("killed", 2, "--steps", steps, kill=True)
 run("killed", 2, "--steps", steps, "--resume")
 run("grown", 1, "--steps", half)
-run("grown", 3, "--steps", steps, "--resume")
+run("grown", 2, "--steps", steps, "--resume")
 """
 
 
@@ -79,16 +79,16 @@ def test_hosts_give_the_weights_of_one_and_go_on_after_one_is_killed(python, idx
         "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false",
     }
     printed = python(PROGRAM, tmp_path, HALF, STEPS, idx, *ARGUMENTS, env=env)
-    assert printed.splitlines() == ["first 0 0", "killed 2 -9", "killed 0 0", "grown 0", "grown 0 0 0"]
+    assert printed.splitlines() == ["first 0 0", "killed 2 -9", "killed 0 0", "grown 0", "grown 0 0"]
     first, killed, grown = (
         np.load(tmp_path / name / "checkpoint.npz") for name in ("first", "killed", "grown")
     )
     assert int(first["step"]) == int(killed["step"]) == int(grown["step"]) == STEPS
     for name in set(first.files) - {"settings", "step"}:
         assert np.array_equal(first[name], killed[name])
-        # Of one host for half of the steps, then of three: gradients are summed in another order.
+        # Of one host for half of the steps, then of two: gradients are summed in another order.
         np.testing.assert_allclose(first[name], grown[name], atol=1e-5)
-    assert f"resumed at step {HALF}" in (tmp_path / "grown.2.txt").read_text()
+    assert f"resumed at step {HALF}" in (tmp_path / "grown.1.txt").read_text()
     assert re.search("^weights [0-9a-f]{64}$", (tmp_path / "first.0.txt").read_text(), re.M)
 
 

@@ -276,6 +276,15 @@ print("whole")
     assert python(program).split()[-1] == "whole"
 
 
+def test_a_strategy_under_which_keras_fits_nothing_is_refused():
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()  # of this process alone
+    with strategy.scope():
+        model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(3)])
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    with pytest.raises(ValueError, match=r"cannot fit any dataset under MultiWorker.*scripts/train.py"):
+        model.fit(feed_of(), verbose=0)
+
+
 def test_on_a_device_the_same_pixels():
     model, feed = eye(), feed_of(device="CPU:0")
     model.fit(feed, validation_data=feed, epochs=2, class_weight={0: 2.0, 1: 3.0, 2: 0.5}, verbose=0)
