@@ -219,7 +219,7 @@ def test_drop_remainder(drop):
 
 def test_a_strategy_splits_each_batch(python):
     """Two logical CPUs: their parts of a step together are the batch, and epochs advance; what `Finish`
-    augments in the step gives the weights of what the host augments."""
+    augments in the step gives the weights of what the host augments; the trainer's are those of one device."""
     program = """
 import keras, numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
@@ -271,6 +271,17 @@ def weights_of(**options):  # augmented on the host, or in the step
     model.fit(pl.for_keras(source, aug, batch_size=8, seed=1, **options), epochs=2, verbose=0)
     return [weight.numpy().tobytes() for weight in model.weights]
 assert weights_of(output="unit") == weights_of(finish=False)
+
+from pipelines.train.hosts import Hosts
+from pipelines.train.training import Settings, Trainer, digest_of
+def trained(hosts):
+    ar.seed_everything(1)
+    settings = Settings(digest_of(source), aug.to_json(), seed=1, batch_size=8, shape=(8, 8, 3), classes=3)
+    trainer = Trainer(settings, source, hosts=hosts)
+    trainer.run(5)
+    return [weight.numpy() for weight in trainer.model.weights]
+for one, two in zip(trained(None), trained(Hosts(strategy)), strict=True):
+    np.testing.assert_allclose(two, one, atol=1e-5)  # sums of gradients in another order
 print("whole")
 """
     assert python(program).split()[-1] == "whole"
