@@ -22,14 +22,14 @@ from tensorflow.python.framework import ops
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
-def compiled(function: Callable) -> Callable:
+def compiled(function: Callable, *, reduce_retracing: bool = True) -> Callable:
     """`function` as one XLA program, compiled once for each set of shapes.
 
     A recipe is a function of its own, and TensorFlow takes a few of one name for one that is traced again and
     again; it warns of that unless it is told.
 
     What the function is made of (its closure, the arguments of a partial, the object of a method) should
-    have a `repr` that says it, without addresses.
+    have a `repr` that says it, without addresses. `reduce_retracing` is `tf.function`'s.
     """
 
     def traced(*args: Any, **kwargs: Any) -> Any:
@@ -38,7 +38,7 @@ def compiled(function: Callable) -> Callable:
 
     traced.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     traced.__name__ = getattr(function, "__name__", "program")
-    program = tf.function(traced, jit_compile=True, reduce_retracing=True, autograph=False)
+    program = tf.function(traced, jit_compile=True, reduce_retracing=reduce_retracing, autograph=False)
     program._omit_frequent_tracing_warning = True
 
     def run(*args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Augmentation as a Keras layer."""
+"""Augmentation as Keras layers: in the model, or its second half there."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,10 +7,11 @@ import keras
 import tensorflow as tf
 
 from augrng import arguments
-from augrng.compose import Compose, as_compose, from_json
+from augrng.compose import Compose
+from augrng.keras_base import RecipeLayer
+from augrng.keras_finish import Finish as Finish
 from augrng.keras_log import LogImages as LogImages
 from augrng.keras_names import ADDED, format_of, masks_turned, shapes_of, targets_in, turned
-from augrng.output import Output
 from augrng.targets import Target
 from augrng.targets.base import found, has, names_in, put
 from augrng.targets.shapes import shapes_after
@@ -20,7 +21,7 @@ _NAMES = ("image", "id", "epoch")
 
 
 @keras.saving.register_keras_serializable(package="augrng")
-class Augment(keras.layers.Layer):
+class Augment(RecipeLayer):
     """Augments when it trains, and gives the evaluation form otherwise.
 
     As for Keras' own augmentation layers, `training` left out means that it trains; `fit`, `evaluate` and
@@ -86,23 +87,7 @@ class Augment(keras.layers.Layer):
         bounding_box_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        if keras.backend.backend() != "tensorflow":
-            raise RuntimeError(
-                f"augrng.keras: needs Keras' TensorFlow backend, got {keras.backend.backend()}; augment in "
-                "the tf.data pipeline instead"
-            )
-        super().__init__(autocast=False, **kwargs)
-        self.aug = from_json(aug) if isinstance(aug, str) else as_compose(aug)
-        self.evaluation = from_json(evaluation) if isinstance(evaluation, str) else evaluation
-        if self.evaluation is not None:
-            as_compose(self.evaluation, "evaluation")
-        if self.aug.mixer is not None:
-            raise ValueError(
-                f"aug: the layer mixes no examples, got {self.aug.mixer.transform!r} at the end; mix in the "
-                'pipeline, by pipelines.make_dataset or, with partners="batch", by a call in Dataset.map, '
-                "and give the layer aug.unmixed or nothing"
-            )
-        self.output_form = Output(output, mean, std, scale)
+        super().__init__(aug, evaluation, output, mean, std, scale, **kwargs)
         self.data_format = data_format or keras.config.image_data_format()
         if self.data_format not in ("channels_last", "channels_first"):
             raise ValueError(
@@ -110,7 +95,6 @@ class Augment(keras.layers.Layer):
             )
         self.bounding_box_format = bounding_box_format
         self._format = format_of(bounding_box_format)
-        self._evaluated = self.evaluation or self.aug.evaluation()
         self._size: tuple[int | None, int | None] | None = None
 
     def build(self, input_shape: Any) -> None:
@@ -149,11 +133,7 @@ class Augment(keras.layers.Layer):
 
     def compute_output_spec(self, inputs: Any, training: bool = True) -> Any:
         images, _, _ = self._examples(inputs)
-        dtype = images.dtype
-        if self.output_form.range != "same":
-            self.output_form.white(dtype)
-            dtype = self.compute_dtype
-        image = keras.KerasTensor(self._shape_after(images.shape), dtype=dtype)
+        image = keras.KerasTensor(self._shape_after(images.shape), dtype=self._dtype_after(images.dtype))
         targets = self._targets(inputs)
         if not targets:
             return _handed_through(inputs, image)
@@ -188,12 +168,6 @@ class Augment(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "aug": self.aug.to_json(),
-            "evaluation": self.evaluation and self.evaluation.to_json(),
-            "output": self.output_form.range,
-            "mean": self.output_form.mean,
-            "std": self.output_form.std,
-            "scale": self.output_form.scale,
             "data_format": self.data_format,
             "bounding_box_format": self.bounding_box_format,
         }

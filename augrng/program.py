@@ -16,6 +16,7 @@ from augrng.targets import Mask, Target
 from augrng.targets.base import Tensors, found, has, put
 from augrng.targets.declared import boxes_of, inferred, move, passed, rectangles
 from augrng.targets.moving import read_together, rides
+from augrng.transforms import Transform
 from augrng.transforms.base import Rectangles
 from augrng.transforms.parts import Params
 
@@ -82,6 +83,11 @@ class Program:
         A batch does what any of its images needs; one by one each does what it needs itself.
         """
         return self._chain.chooses
+
+    @property
+    def drawn_later(self) -> list[Transform]:
+        """The transforms whose draws the stages after the first take, in the order of `Work.rest`."""
+        return [self._chain.nodes[place].transform for place in self._chain.needed]
 
     def check_pixels(self, dtype: Any, channels: int) -> None:
         """Raises ValueError if images of this kind cannot be changed as the recipe asks."""
@@ -224,7 +230,7 @@ class Program:
                     return name, masks, target.fill_value
         return None
 
-    def rendered(self, images: tf.Tensor, ids: tf.Tensor, work: Work) -> tf.Tensor:
+    def rendered(self, images: tf.Tensor, ids: tf.Tensor | None, work: Work) -> tf.Tensor:
         """Images [B, H, W, C] of one size as `plan` says, [B, height, width, C].
 
         Raises:

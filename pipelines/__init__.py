@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING, Any
 import pipelines.disk.cache  # noqa: F401  what Source.cache calls
 from pipelines.run.dataset import make_dataset as make_dataset
 from pipelines.run.dataset import skipped_ids as skipped_ids
-from pipelines.run.keras_feed import KerasFeed as KerasFeed
-from pipelines.run.keras_feed import for_keras as for_keras
 from pipelines.sources.coco import from_coco as from_coco
 from pipelines.sources.folder import from_folder as from_folder
 from pipelines.sources.memory import from_arrays as from_arrays
@@ -15,6 +13,8 @@ from pipelines.sources.source import Source as Source
 from pipelines.sources.source import duplicate_ids as duplicate_ids
 from pipelines.sources.source import from_dataset as from_dataset
 from pipelines.sources.tfrecord import from_tfrecords as from_tfrecords
+from pipelines.train.keras_feed import KerasFeed as KerasFeed
+from pipelines.train.keras_feed import for_keras as for_keras
 
 if TYPE_CHECKING:
     from pipelines.sources.tfds import from_tfds as from_tfds

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 import augrng as ar
 from pipelines.commands.starting import start
-from pipelines.run.training import Passes, Settings, Trainer, digest_of, open_splits
+from pipelines.train.training import Passes, Settings, Trainer, digest_of, open_splits
 
 Figures = dict[str, dict[str, list[float]]]
 TESTS = ("upright", "rotated and shifted")

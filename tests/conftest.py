@@ -126,6 +126,7 @@ def refused(capsys):
 
 SLOW = [
     "training",
+    "hosts",
     "resume",
     "dataset",
     "read",

@@ -58,6 +58,10 @@ ROWS = {
         "JPEG 500x375 to 224x224 with MixUp, CPU time an example, one core", "ms", 1e3, False,
         ["augrng", "augrng without MixUp"],
     ),
+    "layers": Row(
+        "256x256 to 224x224 floats, the layer Finish in a compiled step, one core", "ms", 1e3, False,
+        ["augrng", "Augment"],
+    ),
     "small": Row(
         "36x36 to 32x32 in memory, batches of 256: crop, flip, rotation", "images/s", 1, True,
         ["augrng", "Keras layers", "tf.image", *TORCH],

@@ -1,17 +1,21 @@
-"""Contenders of augrng bench for images with masks and boxes, and for mixing, that run in TensorFlow."""
+"""Contenders of augrng bench for masks and boxes, for mixing, and for the Keras layers, in TensorFlow."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import bench_colors
 import measuring
 import numpy as np
 import tensorflow as tf
 
 import augrng as ar
 import pipelines as pl
+from augrng.keras import Augment, Finish
 
 _BATCH, _MIXED = 16, 64
+_COUNT, _FED = 256, bench_colors.BATCH
 
 
 def targets(folder: Path) -> dict[str, Any]:
@@ -42,7 +46,39 @@ def mixing(mixes: bool, folder: Path) -> dict[str, Any]:
     return {"value": measuring.cpu_time_of(batches, _MIXED), "picture": next(batches)["image"][0]}
 
 
+def _recipe() -> ar.Compose:
+    return ar.Compose([ar.RandomCrop(224, 224), ar.RandomFlip(), ar.RandomRotation(15)], seed=7)
+
+
+def _photos(folder: Path) -> np.ndarray:
+    return np.tile(np.load(folder / "photo.npy"), (_COUNT, 1, 1, 1))
+
+
+def of_layer(layer: Callable[..., tf.Tensor], batches: tf.data.Dataset) -> dict[str, Any]:
+    """CPU time an example of a compiled step in which there is nothing but the layer."""
+    step = tf.function(lambda batch: layer(batch, training=True), jit_compile=True, autograph=False)
+    stepped = (step(batch) for batch in batches)
+    return {"value": measuring.cpu_time_of(stepped, _FED), "picture": 255 * next(stepped)[0]}
+
+
+def finish(folder: Path) -> dict[str, Any]:
+    measuring.one_core()
+    source, aug = pl.from_arrays(_photos(folder)), _recipe()
+    batches = pl.make_dataset(source, aug, batch_size=_FED, epochs=None, seed=1, finish=False)
+    return of_layer(Finish(aug, output="unit"), batches.map(lambda batch: batch["image"]))
+
+
+def augment(folder: Path) -> dict[str, Any]:
+    measuring.one_core()
+    columns = {"image": _photos(folder), "id": np.arange(_COUNT), "epoch": np.zeros(_COUNT, np.int64)}
+    examples = tf.data.Dataset.from_tensor_slices(columns).shuffle(_COUNT, seed=1)
+    return of_layer(
+        Augment(_recipe(), output="unit"), examples.repeat().batch(_FED).prefetch(tf.data.AUTOTUNE)
+    )
+
+
 CONTENDERS = {
+    "layers": {"augrng": finish, "Augment": augment},
     "targets": {"augrng": targets},
     "mix_up": {"augrng": partial(mixing, True), "augrng without MixUp": partial(mixing, False)},
 }

@@ -26,8 +26,8 @@ from pipelines.images.read import Reader
 from pipelines.images.rows import each
 from pipelines.run.device_check import contenders, moved
 
-COUNT, BATCH, LATE = 65_536, bench_colors.BATCH, 10**6  # LATE is a step
-GPU_BATCH, GPU_SIDE = 1024, 256
+COUNT, BATCH = 65_536, bench_colors.BATCH
+LATE, GPU_BATCH, GPU_SIDE = 10**6, 1024, 256  # a step; images in a batch
 JPEGS = tuple(measuring.JPEGS)
 Found = dict[str, Any]
 

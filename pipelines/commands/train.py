@@ -2,11 +2,15 @@
 
 Everything follows from --seed: weights, dropout, order, augmentation. Writes OUT/checkpoint.npz and logs for
 TensorBoard (loss of each step, test accuracy at each checkpoint), and prints the test accuracy and a digest
-of the weights. Exit status 2 also if OUT holds a run and neither --resume nor --overwrite is given, or if
+of the weights. It uses all GPUs of its machine. Of several hosts that TF_CONFIG names, start it on each with
+the same arguments and an --out that all of them see; --workers N starts N on this machine.
+
+Exit status 2 also if OUT holds a run and neither --resume nor --overwrite is given, or if
 --resume finds another run.
 """
 
 import argparse
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -18,19 +22,25 @@ from tqdm import tqdm
 import augrng as ar
 from pipelines.commands.starting import Parser, failed, json_option, report
 from pipelines.disk.build import cause
-from pipelines.run.training import Settings, Trainer, digest_of, open_splits, steps_of
+from pipelines.train.hosts import check_batch_size, cluster_of, joined
+from pipelines.train.training import Settings, Trainer, digest_of, open_splits, steps_of
+from pipelines.train.workers import end_with_parent, run_workers
 
 EXAMPLES = """
     augrng train
     augrng train folder:photos --size 96 --mixed-precision --out out/photos
-    augrng train --steps 600 --resume"""
+    augrng train --steps 600 --resume
+    augrng train --workers 2"""
 
 
 def main(arguments: list[str] | None = None) -> int:
+    end_with_parent()
     args = parse(arguments)
     tfds.disable_progress_bar()
     tf.get_logger().setLevel("ERROR")
     try:
+        if args.workers != 1:
+            return run_workers(args.workers, worker_command(args, arguments))
         train(args)
     except (OSError, ValueError, TypeError, tf.errors.OpError) as error:
         return failed("train", error, args, said=cause(error))
@@ -38,6 +48,17 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"train: stopped; {what_comes_next(args)}", file=sys.stderr)
         return 130
     return 0
+
+
+def worker_command(args: argparse.Namespace, arguments: list[str] | None) -> list[str]:
+    """What each of several workers runs."""
+    if args.workers < 1:
+        raise ValueError(f"workers: must be at least 1, got {args.workers}")
+    check_batch_size(args.batch_size, args.workers)
+    if cluster_of(os.environ) is not None:
+        raise ValueError("workers: must be left out where TF_CONFIG names the hosts")
+    given = sys.argv[1:] if arguments is None else arguments
+    return [sys.executable, "-m", "augrng", "train", *given, "--workers", "1"]
 
 
 def what_comes_next(args: argparse.Namespace) -> str:
@@ -67,6 +88,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--mixed-precision", action="store_true", help="compute in bfloat16, keep weights in float32")
     add("--checkpoint-every", type=int, metavar="STEPS", help="default: once an epoch")
     add("--on-error", choices=["raise", "replace", "skip"], default="raise", help="at unusable images")
+    add(
+        "--workers", type=int, default=1, metavar="N", help="train as N processes of this machine (default 1)"
+    )
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", help="go on from OUT's checkpoint, if there is one")
     again.add_argument("--overwrite", action="store_true", help="remove an earlier run from OUT first")
@@ -82,6 +106,8 @@ def train(args: argparse.Namespace) -> None:
             "--overwrite, or name another folder"
         )
     ar.seed_everything(args.seed)
+    hosts = joined(cluster_of(os.environ), args.batch_size)
+    first = hosts.host == 0
     training, test, channels = open_splits(args.source, args.data_dir)
     aug = recipe_of(args)
     evaluation = aug.evaluation()
@@ -100,9 +126,8 @@ def train(args: argparse.Namespace) -> None:
     once = steps_of(1, len(labels), args.batch_size)
     steps = args.steps or steps_of(args.epochs, len(labels), args.batch_size)
     ar.seed_everything(args.seed)  # again: TFDS draws from Python's generator when it builds a dataset
-    trainer = Trainer(settings, training, on_error=args.on_error)
-    args.out.mkdir(parents=True, exist_ok=True)
-    if args.overwrite:
+    trainer = Trainer(settings, training, on_error=args.on_error, hosts=hosts)
+    if args.overwrite and first:
         checkpoint.unlink(missing_ok=True)
         shutil.rmtree(args.out / "logs", ignore_errors=True)
     if args.resume and checkpoint.exists():
@@ -110,6 +135,10 @@ def train(args: argparse.Namespace) -> None:
         print(f"resumed at step {trainer.step}", file=sys.stderr if args.json == "-" else sys.stdout)
     elif args.resume:
         print(f"no checkpoint in {args.out}: from the start", file=sys.stderr)
+    if not first:
+        trainer.run(steps)
+        return
+    args.out.mkdir(parents=True, exist_ok=True)
     every = args.checkpoint_every or once
     held_out = trainer.held_out(test, evaluation)
     accuracy = trainer.accuracy(held_out)

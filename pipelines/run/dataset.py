@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import gc
+import itertools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -17,17 +19,22 @@ from pipelines.images.read import Reader
 from pipelines.images.rows import each
 from pipelines.run.arguments import check_sizes, checked, warn_of_nothing
 from pipelines.run.cause import cause_of, cause_of_pixels
-from pipelines.run.device import OnDevice, as_rows, of_pixels, of_rows, padded_rows
+from pipelines.run.device import OnDevice
 from pipelines.run.guard import OnError, guarded
 from pipelines.run.guard import Work as Task
 from pipelines.run.mixed import check_mixing, mixed
-from pipelines.run.moved import augmented, moved, moved_one, of_one, targets_of, to_augment
+from pipelines.run.moved import augmented, moved, moved_one, of_one, targets_of
 from pipelines.run.order import Order, ordered, substitutes
+from pipelines.run.packing import check_apart, packed_pixels, packing, padded
 from pipelines.service.trainer import Service, ServiceOptions
 from pipelines.sources.source import Record, Source, ragged_features
 from pipelines.steps import mapped
 
 _SAME = Output()
+_made = itertools.count(1)  # datasets
+_COLLECTED = (
+    8  # how many are made until those that are gone are collected: 40 MB each, in cycles of TensorFlow's
+)
 
 
 @tf.autograph.experimental.do_not_convert  # there is nothing to convert, and looking takes half a second
@@ -54,6 +61,7 @@ def make_dataset(
     output: Output | str = _SAME,
     only_epoch: int | Callable[[], tf.Tensor] | None = None,
     device: str | None = None,
+    finish: bool = True,
     service: str | None = None,
     **at_service: Unpack[ServiceOptions],
 ) -> Any:
@@ -102,6 +110,8 @@ def make_dataset(
         TensorFlow and is asked whenever an iteration begins.
       device: "GPU:0" or the like: the host only decodes, and keys, warp and output run there as one program.
         The pixels are the same. By default all is done in the dataset, on the host.
+      finish: False leaves what follows decoding to `augrng.keras.Finish`, inside the model's step: "image" is
+        a dict of what that takes; see `augrng.finishing`.
       service: "grpc://host:port" of a tf.data service whose workers make the batches, all but `output`.
       at_service: `job`, `sharding`, `consumers`, `trainer`, `compression`, `wait`; see
         `pipelines.service.trainer.Service`.
@@ -117,11 +127,13 @@ def make_dataset(
     Raises:
       TypeError: if an argument is of the wrong type.
       ValueError: if an argument is out of range, the recipe refuses the source's images or its output has no
-        fixed size, the source is empty or never ends, or there is no such device; or with `device`, if its
-        images are pixels of several sizes.
+        fixed size, the source is empty or never ends, or there is no such device; or with `device` or
+        finish=False, if its images are pixels of several sizes, or it mixes examples.
       OSError: if `skipped` cannot be written, or nothing answers at `service`.
       tf.errors.InvalidArgumentError: when it runs, for an image that cannot be used; names id, path, cause.
     """
+    if next(_made) % _COLLECTED == 0:
+        gc.collect()
     output = checked(
         source, aug, output, batch_size=batch_size, epochs=epochs, start_step=start_step,
         host=host, hosts=hosts, channels=channels, max_pixels=max_pixels, shuffle_buffer=shuffle_buffer,
@@ -144,21 +156,12 @@ def make_dataset(
     replaces = on_error == "replace"
     failures = OnError(on_error, skipped, functools.partial(substitutes, source, order) if replaces else None)
     warn_of_nothing(source.size, order.passes, batch_size, drop_remainder)
-    check_mixing(source, aug, hosts, device)
+    check_mixing(source, aug, hosts, device, finish)
     image, plain = source.dataset().element_spec["image"], aug.unmixed
     check_sizes(source, plain, image)
     encoded = image.dtype == tf.string
     guards = encoded or (on_error != "raise" and bool(targets_of(aug, source.dataset().element_spec)))
-    if encoded and device and aug.program.first_size is None:
-        raise ValueError(
-            "device: needs a recipe that begins with what gives images one size (a crop, a resize), so that "
-            "the host can send what is read; put it before the colours, or leave device= out"
-        )
-    if device and not encoded and not image.shape.is_fully_defined():
-        raise ValueError(
-            f"device: needs images of one size or encoded ones, got images of {image.shape}; resize them in "
-            "the source, or leave device= out"
-        )
+    apart = check_apart(aug, image, output, device=device, finish=finish)
     reader = None
     if encoded:
         reader = Reader(
@@ -173,9 +176,9 @@ def make_dataset(
             batches = guarded(batches, work, failures, num_parallel_calls=num_parallel_calls)
             failures = _read_too(failures, work.results)
         if reader is not None:
-            work = _decoding(source, reader) if device else _seeing(source, reader, rows)
+            work = packing(source, reader) if apart else _seeing(source, reader, rows)
         else:
-            make = functools.partial(to_augment if device else augmented, plain)
+            make = functools.partial(packed_pixels if apart else augmented, plain)
             if not guards:
                 return mapped(batches, make, num_parallel_calls)
             work = Task(make, functools.partial(of_one, make), cause_of_pixels(plain))
@@ -186,15 +189,12 @@ def make_dataset(
     if remote is not None:
         batches = remote.served(
             batches.with_options(_options()), source, aug, endless=order.passes is None, decode=decode,
-            channels=channels, dtype=dtype, max_pixels=max_pixels, on_error=on_error, device=bool(device),
+            channels=channels, dtype=dtype, max_pixels=max_pixels, on_error=on_error, apart=apart,
             **dataclasses.asdict(order),
         )  # fmt: skip
-    on_device = None
-    if device and encoded:
-        batches, on_device = mapped(batches, functools.partial(padded_rows, aug)), of_rows(aug, output)
-    elif device:
-        on_device = of_pixels(aug, output)
-    if not device and output != _SAME:
+    if apart and encoded:
+        batches = mapped(batches, functools.partial(padded, aug))
+    elif not apart and output != _SAME:
         made_of = lambda batch: {**batch, "image": output(batch["image"])}  # noqa: E731
         batches = mapped(batches, made_of, num_parallel_calls)
     if drop_remainder:
@@ -203,7 +203,7 @@ def make_dataset(
     if steps == tf.data.INFINITE_CARDINALITY or (steps >= 0 and remote is None):
         batches = batches.apply(tf.data.experimental.assert_cardinality(steps))
     batches = batches.prefetch(tf.data.AUTOTUNE).with_options(_options(2 * (os.cpu_count() or 1)))
-    return batches if on_device is None else OnDevice(batches, *on_device, str(device))
+    return OnDevice(batches, aug, output, device) if device else batches
 
 
 def skipped_ids(path: str | Path) -> list[int]:
@@ -278,19 +278,3 @@ def _seeing(source: Source, reader: Reader, rows: int) -> Task:
         return moved_one(reader.aug, record, work, plans.size, read)
 
     return Task(together, alone, cause_of(source, reader, rows))
-
-
-def _decoding(source: Source, reader: Reader) -> Task:
-    """What reads one record as far as a device needs it; there is no such thing for a batch."""
-
-    def alone(record: Record) -> Record:
-        record = source.load(record)
-        contents = record["image"]
-        plans = reader.plan_of(record, most=1)
-        plan = tf.nest.map_structure(lambda part: part[0], plans)
-        decoded = lambda: reader.decoded(tf.identity(contents), plan)  # noqa: E731
-        record = moved_one(reader.aug, record, Work(plans.whole, plans.rest), plans.size, decoded)
-        image, map_, borders = record["image"]
-        return {**record, **as_rows(image, map_, borders, plan.rest)}
-
-    return Task(None, alone, cause_of(source, reader, 1))

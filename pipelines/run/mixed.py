@@ -26,7 +26,7 @@ _LEAST = 8  # examples that a program draws for, so that few programs serve all 
 Make = Callable[[tf.data.Dataset, OnError, int], tf.data.Dataset]
 
 
-def check_mixing(source: Source, aug: ar.Compose, hosts: int, device: str | None) -> None:
+def check_mixing(source: Source, aug: ar.Compose, hosts: int, device: str | None, finish: bool) -> None:
     """Refuses what cannot be mixed, before anything is built.
 
     Raises:
@@ -38,6 +38,11 @@ def check_mixing(source: Source, aug: ar.Compose, hosts: int, device: str | None
     if device:
         raise ValueError(
             f"device: must be left out where examples are mixed, which the dataset does, got {device!r} with "
+            f"{transform!r}"
+        )
+    if not finish:
+        raise ValueError(
+            "finish: must be True where examples are mixed, which the dataset does, got False with "
             f"{transform!r}"
         )
     if transform.partners == "dataset" and source.records is None:

@@ -15,7 +15,6 @@ from augrng.targets import Target
 from augrng.targets.base import found, put
 from pipelines.images.masks import decode_mask
 from pipelines.images.rows import each
-from pipelines.run.device import WORK
 from pipelines.sources.source import Record
 
 
@@ -94,25 +93,14 @@ def augmented(aug: ar.Compose, batch: Record) -> Record:
         return aug.program.rendered(_dense(image)[None], id_[None], work)[0]
 
     def read(work: Work | None) -> tf.Tensor:
-        known = tf.identity(ids)  # comes after what `_moved_pixels` wants first
+        known = tf.identity(ids)  # comes after what `moved_pixels` wants first
         if aug.program.needs_boxes:
             return each(planned, image, known, work)
         if not isinstance(image, tf.RaggedTensor) and not aug.program.chooses:
             return aug(image, known, epochs)
         return each(one, image, known, epochs)
 
-    return _moved_pixels(aug, batch, read)
-
-
-def to_augment(aug: ar.Compose, batch: Record) -> Record:
-    """A batch of pixels of one size, as far as a device needs it: its targets are moved."""
-
-    def read(work: Work | None) -> Any:
-        return batch["image"], work if aug.program.needs_boxes else ()
-
-    batch = _moved_pixels(aug, batch, read)
-    image, work = batch["image"]
-    return {**batch, "image": image} | ({WORK: work._asdict()} if work else {})
+    return moved_pixels(aug, batch, read)
 
 
 def of_one(make: Callable[[Record], Record], record: Record) -> Record:
@@ -125,7 +113,7 @@ def _dense(image: tf.RaggedTensor | tf.Tensor) -> tf.Tensor:
     return image.to_tensor() if isinstance(image, tf.RaggedTensor) else image
 
 
-def _moved_pixels(aug: ar.Compose, batch: Record, read: Callable[[Work | None], Any]) -> Record:
+def moved_pixels(aug: ar.Compose, batch: Record, read: Callable[[Work | None], Any]) -> Record:
     """`moved` for a batch whose images are pixels, of one size or ragged; `read` is told what is done to
     them, if anything is to be moved."""
     seen = aug.program.seen(batch, single=False)

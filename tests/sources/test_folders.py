@@ -11,8 +11,8 @@ from PIL import Image
 
 import augrng as ar
 import pipelines as pl
-from pipelines.run.training import open_splits
 from pipelines.sources.listing import listed
+from pipelines.train.training import open_splits
 
 SUFFIXES = (".jpg", ".png")
 

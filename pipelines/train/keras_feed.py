@@ -214,7 +214,13 @@ def _shared(batches: tf.data.Dataset, strategy: tf.distribute.Strategy | None) -
     `fit` looks at a first batch and lets go of the iterator. What TensorFlow sends ahead to the devices by
     (MultiDeviceIterator) may then still read from it, which crashes the process; later it has come to rest.
     """
-    if not isinstance(strategy, tf.distribute.MirroredStrategy | tf.distribute.MultiWorkerMirroredStrategy):
+    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        raise ValueError(
+            f"strategy: Keras {keras.__version__} cannot fit any dataset under MultiWorkerMirroredStrategy; "
+            "train on several hosts by pipelines.train.training.Trainer, as augrng train does, or on the "
+            "devices of one by MirroredStrategy"
+        )
+    if not isinstance(strategy, tf.distribute.MirroredStrategy):
         return batches
     shared = strategy.experimental_distribute_dataset(batches)
     kept: list[Any] = []

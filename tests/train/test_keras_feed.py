@@ -218,7 +218,8 @@ def test_drop_remainder(drop):
 
 
 def test_a_strategy_splits_each_batch(python):
-    """Two logical CPUs: their parts of a step together are the batch, and epochs advance."""
+    """Two logical CPUs: their parts of a step together are the batch, and epochs advance; what `Finish`
+    augments in the step gives the weights of what the host augments; the trainer's are those of one device."""
     program = """
 import keras, numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
@@ -257,9 +258,42 @@ for step in range(9):
     together = sorted(trained[2 * step][0] + trained[2 * step + 1][0])
     assert together == sorted(run[step].tolist()), step
 assert {e for training, _, e in seen if not training} == {0}
+
+from augrng.keras import Finish
+def weights_of(**options):  # augmented on the host, or in the step
+    keras.utils.set_random_seed(5)
+    with strategy.scope():
+        finish = None if "output" in options else Finish(aug, output="unit")
+        into = finish.inputs((10, 12)) if finish else keras.Input((8, 8, 3))
+        x = keras.layers.Flatten()(finish(into) if finish else into)
+        model = keras.Model(into, keras.layers.Dense(3)(x))
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False)
+    model.fit(pl.for_keras(source, aug, batch_size=8, seed=1, **options), epochs=2, verbose=0)
+    return [weight.numpy().tobytes() for weight in model.weights]
+assert weights_of(output="unit") == weights_of(finish=False)
+
+from pipelines.train.hosts import Hosts
+from pipelines.train.training import Settings, Trainer, digest_of
+def trained(hosts):
+    ar.seed_everything(1)
+    settings = Settings(digest_of(source), aug.to_json(), seed=1, batch_size=8, shape=(8, 8, 3), classes=3)
+    trainer = Trainer(settings, source, hosts=hosts)
+    trainer.run(5)
+    return [weight.numpy() for weight in trainer.model.weights]
+for one, two in zip(trained(None), trained(Hosts(strategy)), strict=True):
+    np.testing.assert_allclose(two, one, atol=1e-5)  # sums of gradients in another order
 print("whole")
 """
     assert python(program).split()[-1] == "whole"
+
+
+def test_a_strategy_under_which_keras_fits_nothing_is_refused():
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()  # of this process alone
+    with strategy.scope():
+        model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(3)])
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    with pytest.raises(ValueError, match=r"cannot fit any dataset under MultiWorker.*augrng train"):
+        model.fit(feed_of(), verbose=0)
 
 
 def test_on_a_device_the_same_pixels():

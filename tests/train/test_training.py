@@ -12,8 +12,9 @@ from PIL import Image
 import augrng as ar
 import pipelines as pl
 from pipelines.commands import train as train_script
-from pipelines.run.training import Settings, Trainer, digest_of, open_splits
+from pipelines.train.training import Settings, Trainer, digest_of, open_splits
 from tests.conftest import status_of
+from tests.files import idx_files
 
 AUG = ar.Compose([ar.RandomCrop(12, 12), ar.RandomFlip()], seed=1)
 STEPS, EVERY = 120, 4
@@ -83,14 +84,8 @@ def scalars(logs):
 
 @pytest.fixture
 def idx(rng, tmp_path):
-    """Images 10 x 10 with labels, as IDX files: what to call them on the command line."""
-    for name, array in (
-        ("images", rng.integers(0, 256, (300, 10, 10), np.uint8)),
-        ("labels", np.arange(300, dtype=np.uint8) % 4),
-    ):
-        sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
-        (tmp_path / name).write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes())
-    return f"idx:{tmp_path / 'images'},{tmp_path / 'labels'}"
+    images = rng.integers(0, 256, (300, 10, 10), np.uint8)
+    return idx_files(tmp_path, images, np.arange(300, dtype=np.uint8) % 4)
 
 
 @pytest.mark.slow

@@ -1,8 +1,9 @@
 """Training that can be repeated and resumed to the last bit: model, steps, checkpoints, digest of weights.
 
 A run is a function of its settings: weights, dropout, order and augmentation follow from one seed, and batch
-t is a pure function of t. A checkpoint holds what else a step depends on: the model's variables (weights and
-the states of dropout's generators), the optimizer's, and the step.
+t is a pure function of t. Initial weights are those that Keras draws after `augrng.seed_everything(seed)`;
+dropout follows from (seed, epoch, id), as augmentation does. A checkpoint holds what else a step depends on:
+the model's variables, the optimizer's, and the step; so another number of hosts can go on from it.
 """
 
 import contextlib
@@ -23,8 +24,10 @@ import tensorflow as tf
 import augrng as ar
 import pipelines as pl
 from augrng.output import Output
-from pipelines.sources.source import Source
+from pipelines.sources.source import Record, Source
 from pipelines.sources.spec import open_source
+from pipelines.train.hosts import Hosts
+from pipelines.train.model import SmallCNN, kept
 
 _UNIT = Output("unit")
 
@@ -73,28 +76,65 @@ class Trainer:
       settings: of the run.
       source: of the training examples, with "label".
       on_error: at images that cannot be used; see `pipelines.make_dataset`.
+      hosts: that train together; None for this one on one device. All begin with the same weights; each step
+        sums the gradients of all, so the weights stay the same on all of them, and are those of one host but
+        for the order in which floats are summed.
     """
 
-    def __init__(self, settings: Settings, source: Source, on_error: str = "raise") -> None:
+    def __init__(
+        self, settings: Settings, source: Source, on_error: str = "raise", hosts: Hosts | None = None
+    ) -> None:
         self.settings, self.source, self.step = settings, source, 0
+        self.hosts = hosts or Hosts(tf.distribute.get_strategy())
         self._on_error = on_error
         self._aug = ar.from_json(settings.recipe)
-        self.model = small_cnn(settings.shape, settings.classes, settings.precision)
-        self.model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
-        self.model.optimizer.build(self.model.trainable_variables)
+        with self.hosts.strategy.scope():
+            self.model = SmallCNN(settings.shape, settings.classes, settings.precision)
+            self.optimizer = keras.optimizers.Adam()
+            self.optimizer.build(self.model.trainable_variables)
+        self._train = tf.function(self._step, autograph=False, reduce_retracing=True)
+        predict = lambda images: self.model(images)  # noqa: E731
+        self._predict = tf.function(predict, autograph=False, reduce_retracing=True)
 
     def run(self, steps: int, after: Callable[[float], None] = lambda loss: None) -> None:
-        """Goes on to step number `steps`; `after` is called with the loss when a step is done."""
+        """Goes on to step number `steps`; `after` is called with the loss when a step is done.
+
+        Raises:
+          ValueError: if the hosts are not at the same step of the same run.
+        """
+        self._agree()
         batches = pl.make_dataset(
             self.source, self._aug, batch_size=self.settings.batch_size, epochs=None,
             seed=self.settings.seed, start_step=self.step, channels=self.settings.shape[-1], output=_UNIT,
-            on_error=self._on_error,
+            on_error=self._on_error, host=self.hosts.host, hosts=self.hosts.hosts,
         )  # fmt: skip
         for batch in batches.take(max(steps - self.step, 0)):
-            loss = self.model.train_on_batch(batch["image"], batch["label"])
+            needed = {name: batch[name] for name in ("image", "label", "id", "epoch")}
+            loss = self._train(self.hosts.shares(needed))
             self.step += 1
             after(float(loss))
-            self.model.reset_metrics()
+
+    def _step(self, batch: Any) -> tf.Tensor:
+        """One step of all replicas: the mean loss of the global batch, a missing example's being 0."""
+
+        def of_replica(batch: Record) -> tf.Tensor:
+            count = self.model.features.output_shape[-1]
+            keep = kept(self.settings.seed, batch["id"], batch["epoch"], count)
+            with tf.GradientTape() as tape:
+                found = self.model(batch["image"], keep)
+                losses = keras.losses.sparse_categorical_crossentropy(batch["label"], found)
+                loss = tf.reduce_sum(losses) / self.settings.batch_size
+            variables = self.model.trainable_variables
+            self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+            return loss
+
+        strategy = self.hosts.strategy
+        return strategy.reduce("SUM", strategy.run(of_replica, args=(batch,)), axis=None)
+
+    def _agree(self) -> None:
+        """Refuses hosts of which one has taken up another checkpoint, or has other settings."""
+        here = f"{dataclasses.astuple(self.settings)} {self.step} {self.digest()}"
+        self.hosts.agree(hashlib.sha256(here.encode()).digest()[:8], "settings, checkpoint and libraries")
 
     def held_out(self, source: Source, aug: ar.Compose) -> "Passes":
         """A source's examples, after `aug` as in epoch 0; make it once and ask `accuracy` often."""
@@ -106,10 +146,7 @@ class Trainer:
 
     def accuracy(self, held_out: "Passes") -> float:
         """The share of the examples of `held_out` whose label the model finds."""
-        right = [
-            np.argmax(self.model.predict_on_batch(batch["image"]), -1) == batch["label"]
-            for batch in held_out.one()
-        ]
+        right = [np.argmax(self._predict(batch["image"]), -1) == batch["label"] for batch in held_out.one()]
         return float(np.mean(np.concatenate(right)))
 
     def digest(self) -> str:
@@ -138,7 +175,7 @@ class Trainer:
           OSError: if it cannot be read.
           ValueError: if it is none, or is of a run with other settings; says which, of both.
         """
-        variables = _named(self.model, self.model.optimizer)
+        variables = _named(self.model, self.optimizer)
         try:
             with path.open("rb") as file, np.load(file) as saved:
                 settings = json.loads(str(saved["settings"]))
@@ -155,7 +192,7 @@ class Trainer:
             variables[name].assign(value)
 
     def _values(self) -> dict[str, np.ndarray]:
-        return {name: v.numpy() for name, v in _named(self.model, self.model.optimizer).items()}
+        return {name: v.numpy() for name, v in _named(self.model, self.optimizer).items()}
 
 
 class Passes:
@@ -177,24 +214,6 @@ class Passes:
             yield batch
             if self._ahead[0] == 0:
                 return
-
-
-def small_cnn(shape: tuple[int, int, int], classes: int, precision: str = "float32") -> keras.Model:
-    """Three convolutions, dropout, and a softmax over classes, for images [B, *shape] in [0, 1]."""
-    layers: list[keras.layers.Layer] = [keras.Input(shape)]
-    for number, filters in enumerate((16, 32, 64), start=1):
-        layers += [
-            keras.layers.Conv2D(
-                filters, 3, padding="same", activation="relu", dtype=precision, name=f"conv_{number}"
-            ),
-            keras.layers.MaxPooling2D(padding="same", dtype=precision, name=f"pool_{number}"),
-        ]
-    layers += [
-        keras.layers.Flatten(dtype=precision, name="features"),
-        keras.layers.Dropout(0.25, dtype=precision, name="dropout"),
-        keras.layers.Dense(classes, activation="softmax", dtype="float32", name="classes"),
-    ]
-    return keras.Sequential(layers, name="small_cnn")
 
 
 def open_splits(spec: str, data_dir: str | None = None) -> tuple[Source, Source, int]:

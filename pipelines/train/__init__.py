@@ -1,0 +1,1 @@
+"""What trains: runs that can be repeated, and the feed for Keras."""
