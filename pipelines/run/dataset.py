@@ -32,9 +32,7 @@ from pipelines.steps import mapped
 
 _SAME = Output()
 _made = itertools.count(1)  # datasets
-_COLLECTED = (
-    8  # how many are made until those that are gone are collected: 40 MB each, in cycles of TensorFlow's
-)
+_COLLECTED = 8  # datasets, until those that are gone are collected: each holds 40 MB in cycles
 
 
 @tf.autograph.experimental.do_not_convert  # there is nothing to convert, and looking takes half a second
