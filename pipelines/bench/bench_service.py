@@ -19,12 +19,13 @@ import pipelines as pl
 _BATCH = 64
 
 
-def of(row: str, aug: ar.Compose) -> dict[str, Callable[[Path], dict[str, Any]]]:
+def of(row: str, recipe: Callable[[], ar.Compose]) -> dict[str, Callable[[Path], dict[str, Any]]]:
     """The contenders for a row of JPEGs: made here, by a worker, and by a worker for two trainers at once."""
 
     def batches(folder: Path, **at: Any) -> Iterator[Any]:
+        measuring.one_thread_an_image()
         source = pl.from_folder(folder / row)
-        return iter(pl.make_dataset(source, aug, batch_size=_BATCH, epochs=None, seed=1, **at))
+        return iter(pl.make_dataset(source, recipe(), batch_size=_BATCH, epochs=None, seed=1, **at))
 
     def served(folder: Path, trainers: int) -> dict[str, float]:
         with ExitStack() as running:

@@ -283,7 +283,7 @@ CONTENDERS: dict[str, dict[str, Callable[[Path], Found]]] = {
         "augrng": partial(tfrecords, "random"),
         "augrng in order": partial(tfrecords, "stream"),
     },
-    "service": bench_service.of(JPEGS[0], recipe(JPEGS[0])),
+    "service": bench_service.of(JPEGS[0], partial(recipe, JPEGS[0])),
     "first_batch": {"augrng": partial(first_batch, 0), "augrng at step 10**6": partial(first_batch, LATE)},
     "gpu": {name: partial(on_device, name) for name in ("augrng", "copy", "Keras layers")},
     "compile": {"augrng": compile_ours, "Keras layers": compile_keras},
