@@ -175,7 +175,6 @@ STREAM = pl.from_dataset(
             "consumers: must be None for a stream",
         ),
     ],
-    ids=str,
 )
 def test_mistakes_are_told_before_anything_is_asked(kind, options, said):
     options = {"source": source(), "service": "grpc://localhost:1", **options}
