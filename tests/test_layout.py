@@ -272,6 +272,7 @@ def test_the_commands_can_be_run():
         "train.py",
         "experiment.py",
         "scenes.py",
+        "simulate.py",
         "export.py",
         "run_in_jax.py",
         "gpu_check.py",
