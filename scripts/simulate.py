@@ -68,7 +68,7 @@ def loads(size: int, hosts: int, batch_size: int) -> Claims:
     indices = np.stack(list(batches(size, hosts, batch_size)), 1).reshape(hosts, -1)
     rows = indices.shape[1]
     once = len(np.unique(indices)) == indices.size
-    yield f"load: each of {hosts:,} hosts has {rows:,} rows of {size:,} examples, each once", once
+    yield f"load: each of {hosts:,} hosts has {rows:,} rows of {size:,} examples, none twice", once
     classes = indices * 1000 // size
     counts = np.stack([np.bincount(row, minlength=1000) for row in classes])
     expected = counts.sum(0) / hosts

@@ -20,7 +20,7 @@ def test_claims_hold_in_small(capsys, monkeypatch):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 14
     assert all(line.startswith("holds") for line in lines)
-    assert "each of 10 hosts has 294 rows of 3,000 examples, each once" in "\n".join(lines)
+    assert "each of 10 hosts has 294 rows of 3,000 examples, none twice" in "\n".join(lines)
 
 
 def random(numbers):
