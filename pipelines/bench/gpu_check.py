@@ -1,7 +1,8 @@
 """Checks a GPU: the same bits as the CPU for every transform, and how fast, beside a copy and Keras' layers.
 
-Without a GPU it says so and checks the CPU. On a machine where only JAX sees the GPU, and TensorFlow is not
-there, `scripts/gpu_check.py --programs` of a clone needs jax and numpy only.
+Without a GPU it says so and checks the CPU, and whether XLA's front end for GPUs takes every program. On a
+machine where only JAX sees the GPU, and TensorFlow is not there, `scripts/gpu_check.py --programs` of a clone
+needs jax and numpy only.
 
 The copy reads 256 MB and writes as many; the share of it that a contender has is that of the bytes that it
 must move at least: the window of each image read once, the output written once.
@@ -23,6 +24,8 @@ from pipelines.commands.starting import Parser, failed
 
 Figures = dict[str, dict[str, float]]
 Report = dict[str, Any]
+
+_WORDS = {"": ("DIFFERENT", "same"), "lowered for a GPU": ("FAILED", "done")}
 
 
 EXAMPLES = """
@@ -159,7 +162,7 @@ def show(report: Report) -> None:
     seen = ", ".join(report["gpus"]) or "sees no GPU: only the CPU is checked"
     print(f"{report['framework']}: {seen}\n\nbits, against TensorFlow on the CPU op by op")
     for work, ways in report["bits"].items():
-        said = (f"{way} {'same' if same else 'DIFFERENT'}" for way, same in ways.items())
+        said = (f"{way} {_WORDS.get(way, _WORDS[''])[same]}" for way, same in ways.items())
         print(f"  {work:24}{', '.join(said)}")
     print(
         f"\nspeed on {report['timed_on']}: {report['batch']} images of {report['size']}x{report['size']}, "

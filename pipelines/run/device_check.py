@@ -66,13 +66,18 @@ def expected(work: Work) -> np.ndarray:
 
 
 def compared(devices: list[str]) -> Iterator[tuple[str, str, bool]]:
-    """Each work, each way to run it, and whether its bits are those of the CPU op by op."""
+    """Each work, each way to run it, and whether its bits are those of the CPU op by op.
+
+    Without a GPU among the devices, also "lowered for a GPU", and whether XLA's front end for GPUs takes it.
+    """
     for name, work in works().items():
         wanted = expected(work)
         for device in devices:
             compiled = tf.function(work, jit_compile=True, autograph=False)
             for way, function in ((device, work), (f"{device} XLA", compiled)):
                 yield name, way, _same(_run(function, device), wanted)
+        if len(devices) == 1:
+            yield name, "lowered for a GPU", _lowers(compiled)
 
 
 def speed_work(size: int) -> Work:
@@ -164,6 +169,15 @@ def _speed_digest(shape: tuple[int, ...]) -> str:
 def _run(function: Callable[..., tf.Tensor], device: str) -> np.ndarray:
     with tf.device(device):
         return function(*(tf.identity(array) for array in inputs())).numpy()
+
+
+def _lowers(compiled: tf.types.experimental.PolymorphicFunction) -> bool:
+    """Whether a function that was run has an XLA program for GPUs; it needs none, and runs nothing."""
+    specs = [tf.TensorSpec(array.shape, array.dtype) for array in inputs()]
+    try:
+        return "ENTRY" in compiled.experimental_get_compiler_ir(*specs)(stage="hlo", platform_name="GPU")
+    except (ValueError, tf.errors.OpError):
+        return False
 
 
 def _same(got: np.ndarray, wanted: np.ndarray) -> bool:

@@ -44,7 +44,9 @@ def test_here_all_bits_are_the_same(tmp_path, capsys):
     report = json.loads((tmp_path / "report.json").read_text())
     assert set(report["bits"]) == {*cases.CASES, "normalised_float32", "normalised_bfloat16"}
     devices = 1 + len(report["gpus"])
-    assert all(len(ways) == 2 * devices and all(ways.values()) for ways in report["bits"].values())
+    ways = 2 * devices + NO_GPU
+    assert all(len(found) == ways and all(found.values()) for found in report["bits"].values())
+    assert ("lowered for a GPU done" in said) == NO_GPU
     assert set(report["speed"]) == {"copy", "augrng", "Keras layers"}
     assert all(row["ms"] > 0 for row in report["speed"].values())
 
@@ -58,6 +60,16 @@ def test_a_difference_of_one_bit_is_found(monkeypatch, capsys):
     monkeypatch.setattr(device_check, "expected", lambda _: wanted)
     assert gpu_check.main([*QUICK]) == 1
     assert "CPU:0 DIFFERENT, CPU:0 XLA DIFFERENT" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not NO_GPU, reason="TensorFlow sees a GPU, which runs them")
+def test_what_has_no_program_for_a_gpu_is_found(monkeypatch, capsys):
+    def work(images, ids, epochs):
+        tf.strings.as_string(ids)
+        return tf.numpy_function(lambda x: x, [images], tf.uint8) if tf.inside_function() else images
+
+    assert device_check._lowers(tf.function(lambda images, ids, epochs: images + 1, jit_compile=True))
+    assert not device_check._lowers(tf.function(work, jit_compile=True))
 
 
 def test_shares_are_of_the_bytes_that_a_copy_moves_in_a_second():
