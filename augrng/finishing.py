@@ -75,7 +75,7 @@ def finished(aug: Compose, image: Mapping[str, tf.Tensor]) -> tf.Tensor:
         "evaluation the layer's evaluation recipe; this one is",
         repr(aug),
     ]
-    with tf.control_dependencies([found for found in [asserted(same, why)] if found is not None]):
+    with tf.control_dependencies([asserted(same, why)]):
         work = tf.ensure_shape(work, [None, width])
     if draws:
         return aug(pixels, work[:, 1], work[:, 2])
