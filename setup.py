@@ -12,11 +12,18 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 _IMPORT = re.compile(r"^(\s*(?:from|import) )(?=pipelines[\s.])", re.MULTILINE)
+_PICTURE = re.compile(r"!\[([^]]*)\]\((?!\w+:)([^)]+)\)")
+_LINK = re.compile(r"(?<!!)\[([^]]+)\]\((?!\w+:|#)([^)]+)\)")
 
 
 def placed(source: str) -> str:
     """A module's text as it stands in a wheel."""
     return _IMPORT.sub(r"\1augrng.", source)
+
+
+def described(readme: str) -> str:
+    """The README as an index of packages shows it: what lies beside it in the source is named, not linked."""
+    return _LINK.sub(r"\1 (`\2`)", _PICTURE.sub(r"*\1: `\2` in the source distribution*", readme))
 
 
 class BuildPy(build_py):
@@ -42,4 +49,9 @@ def layout(editable: bool) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    setup(cmdclass={"build_py": BuildPy}, **layout("editable_wheel" in sys.argv))
+    setup(
+        cmdclass={"build_py": BuildPy},
+        long_description=described(Path("README.md").read_text()),
+        long_description_content_type="text/markdown",
+        **layout("editable_wheel" in sys.argv),
+    )

@@ -13,13 +13,14 @@ Policies and choices: RandAugment, TrivialAugmentWide, AutoAugment, AugMix, OneO
 Mixing: MixUp, CutMix, Mosaic
 Transforms of one's own: Custom, Map, Pixels, Table, Transform, register, Sampling
 What moves along: Mask, Boxes, Keypoints
-What comes out: Output, Augment, Fingerprint, fingerprint, keep_programs
+What comes out: Output, Fingerprint, fingerprint, keep_programs
+For Keras: Augment, Finish, LogImages
 For notebooks: show, compare
 Functions with explicit seeds: stateless_random_crop, stateless_random_flip_left_right,
   stateless_random_flip_up_down, stateless_random_rotation, stateless_random_brightness,
   stateless_random_contrast, stateless_random_hue, stateless_random_saturation
 
-`augrng.keras` has the Keras layers and `augrng.export` StableHLO; both are imported by themselves.
+Datasets: `augrng.pipelines`. A recipe as StableHLO: `augrng.export`. Both are imported by themselves.
 """
 
 import importlib
@@ -110,7 +111,7 @@ from augrng.transforms import register as register
 from augrng.written import differences as differences
 from augrng.written import read_recipe as read_recipe
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [  # noqa: RUF022  in the groups of the docstring
     "Compose", "from_json", "read_recipe", "differences", "presets", "STREAM_VERSION",
@@ -128,7 +129,8 @@ __all__ = [  # noqa: RUF022  in the groups of the docstring
     "MixUp", "CutMix", "Mosaic",
     "Custom", "Map", "Pixels", "Table", "Transform", "register", "Sampling",
     "Mask", "Boxes", "Keypoints",
-    "Output", "Augment", "Fingerprint", "fingerprint", "keep_programs",
+    "Output", "Fingerprint", "fingerprint", "keep_programs",
+    "Augment", "Finish", "LogImages",
     "show", "compare",
     "stateless_random_crop", "stateless_random_flip_left_right", "stateless_random_flip_up_down",
     "stateless_random_rotation", "stateless_random_brightness", "stateless_random_contrast",
@@ -137,12 +139,16 @@ __all__ = [  # noqa: RUF022  in the groups of the docstring
 
 if TYPE_CHECKING:
     from augrng.keras import Augment as Augment
+    from augrng.keras import Finish as Finish
+    from augrng.keras import LogImages as LogImages
     from augrng.pipelines.show.notebook import compare as compare
     from augrng.pipelines.show.notebook import show as show
 
 # What is imported when it is asked for: it needs Keras, or Pillow.
 _LATER = {
     "Augment": "augrng.keras",
+    "Finish": "augrng.keras",
+    "LogImages": "augrng.keras",
     "show": "augrng.pipelines.show.notebook",
     "compare": "augrng.pipelines.show.notebook",
 }

@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from augrng import arguments
 from augrng.chain import Chain, chain_of
+from augrng.converting import unconverted
 from augrng.html import recipe_table
 from augrng.members import described
 from augrng.mixing import mixer_of
@@ -81,6 +82,8 @@ class Compose:
     def from_json(cls, recipe: str) -> "Compose":
         """Rebuilds the `Compose` that wrote this recipe, names and seed pairs too, whatever the global seed.
 
+        Its stream version stays that of the recipe.
+
         Args:
           recipe: what `to_json` returned.
 
@@ -128,7 +131,7 @@ class Compose:
         """The resolved seed pair of each transform, by name."""
         return dict(zip(self._recipe.names, self._recipe.pairs, strict=True))
 
-    @tf.autograph.experimental.do_not_convert
+    @unconverted
     def keys(self, ids: Any, epoch: Any) -> dict[str, tf.Tensor]:
         """The key of each transform for each example.
 
@@ -143,7 +146,7 @@ class Compose:
         keys = tf.unstack(self._chain.keys(self._pairs(), ids, epoch), axis=-2)
         return dict(zip(self._recipe.names, keys, strict=True))
 
-    @tf.autograph.experimental.do_not_convert
+    @unconverted
     def sample(self, ids: Any, epoch: Any, sizes: Any, example: Mapping[str, Any] | None = None) -> Params:
         """Draws all params, without pixels.
 
@@ -177,7 +180,7 @@ class Compose:
         """
         return described(self._recipe.names, self._chain.nodes, params)
 
-    @tf.autograph.experimental.do_not_convert
+    @unconverted
     def apply(self, images: Any, params: Mapping[str, Mapping[str, tf.Tensor]]) -> Any:
         """Applies params that `sample` drew.
 
@@ -200,7 +203,7 @@ class Compose:
         sizes = self._chain.check(arguments.image_sizes(images), params=drawn)
         return self.program.applied(given, images, self._chain.work(drawn, sizes), sizes)
 
-    @tf.autograph.experimental.do_not_convert
+    @unconverted
     def __call__(self, images: Any, ids: Any, epoch: Any) -> Any:
         """Augments images: `apply(images, sample(ids, epoch, their sizes))`.
 

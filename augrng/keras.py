@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from augrng import arguments
 from augrng.compose import Compose
+from augrng.converting import unconverted
 from augrng.keras_base import RecipeLayer
 from augrng.keras_finish import Finish as Finish
 from augrng.keras_log import LogImages as LogImages
@@ -110,7 +111,7 @@ class Augment(RecipeLayer):
         )
         self.built = True
 
-    @tf.autograph.experimental.do_not_convert
+    @unconverted
     def call(self, inputs: Any, training: bool = True) -> Any:
         images, ids, epoch = self._examples(inputs)
         first, targets = self.data_format == "channels_first", self._targets(inputs)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from augrng.compose import Compose
+from augrng.converting import unconverted
 from augrng.finishing import COLUMNS, PARTS, PIXELS, WORK, finished
 from augrng.keras_base import RecipeLayer
 from augrng.transforms import Pad
@@ -93,7 +93,7 @@ class Finish(RecipeLayer):
     def build(self, input_shape: Any) -> None:
         self.built = True
 
-    @tf.autograph.experimental.do_not_convert
+    @unconverted
     def call(self, inputs: Mapping[str, Any], training: bool = True) -> Any:
         images = finished(self.aug if training else self._otherwise, _checked(inputs))
         return self.output_form(images, self.compute_dtype)

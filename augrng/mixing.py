@@ -12,6 +12,7 @@ import tensorflow as tf
 from augrng import arguments
 from augrng.chain import chain_of
 from augrng.compiled import compiled
+from augrng.converting import unconverted
 from augrng.random.seeds import SeedPair
 from augrng.recipe import Recipe
 from augrng.targets import Target
@@ -50,7 +51,7 @@ class Mixer:
         pairs = tf.constant([self._pair], tf.int64)
         return self._sample(pairs, ids, tf.reshape(tf.cast(epoch, tf.int64), [-1]), sizes)[0]
 
-    @tf.autograph.experimental.do_not_convert
+    @unconverted
     def partners(self, ids: Any, epoch: Any, size: int) -> tf.Tensor:
         """The positions of the partners in a dataset of so many examples.
 
@@ -81,7 +82,7 @@ class Mixer:
             for number in self.transform.drawn_partners(drawn)
         ]
 
-    @tf.autograph.experimental.do_not_convert
+    @unconverted
     def mix(self, examples: Any, partners: Sequence[Any], ids: Any, epoch: Any) -> Any:
         """Examples mixed with given partners: what `pipelines.make_dataset` does.
 

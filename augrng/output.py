@@ -10,6 +10,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from augrng.converting import unconverted
+
 OUTPUTS = ("same", "unit")
 
 
@@ -85,7 +87,7 @@ class Output:
             )
         return known[dtype]
 
-    @tf.autograph.experimental.do_not_convert
+    @unconverted
     def __call__(self, images: tf.Tensor, dtype: Any = tf.float32) -> tf.Tensor:
         """Converts images [..., C].
 

@@ -5,7 +5,8 @@
      "targets": {"boxes": {"type": "Boxes", "format": "xyxy", ...}}}    # if some are declared
 
 A recipe is all that a pixel depends on, beside the image, its id and the epoch. `stream_version` names
-the rules by which words become draws and draws become pixels; a version once released stays readable.
+the rules by which words become draws and draws become pixels: a recipe keeps the version that it was made
+with, and a version once released gives the same pixels for ever (`tests/test_golden.py`).
 """
 
 import dataclasses
@@ -19,13 +20,14 @@ from augrng.random.keys import named_pair
 from augrng.random.seeds import SeedPair, get_seed
 from augrng.reading import at, loads, meant
 from augrng.targets.base import Target
-from augrng.targets.declared import BY_NAME, checked
+from augrng.targets.declared import read_targets, written_targets
 from augrng.transforms import Transform
 from augrng.transforms.base import Geometric
 from augrng.transforms.choosing import Chooser, inside
 from augrng.transforms.custom import TRANSFORMS
 
-STREAM_VERSION = 1
+STREAM_VERSIONS = (1,)  # that recipes may say
+STREAM_VERSION = STREAM_VERSIONS[-1]  # of new ones
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Recipe:
       names: of the params of `flattened`, all different; "outer/inner" for one inside of another.
       pairs: the seed pair of each.
       targets: what moves with the pixels, by name; None if it is left to the examples.
+      stream_version: one of STREAM_VERSIONS.
     """
 
     alg: str
@@ -47,6 +50,7 @@ class Recipe:
     names: tuple[str, ...]
     pairs: tuple[SeedPair, ...]
     targets: dict[str, Target] | None = None
+    stream_version: int = STREAM_VERSION
 
     @property
     def flattened(self) -> tuple[Transform, ...]:
@@ -75,9 +79,14 @@ class Recipe:
             return {"type": type(value).__name__, "params": name, "pair": pair, "arguments": arguments}
 
         steps = written(self.transforms)
-        whole = {"stream_version": STREAM_VERSION, "alg": self.alg, "seed": self.seed, "transforms": steps}
+        whole = {
+            "stream_version": self.stream_version,
+            "alg": self.alg,
+            "seed": self.seed,
+            "transforms": steps,
+        }
         if self.targets is not None:
-            whole["targets"] = {name: _written(target) for name, target in self.targets.items()}
+            whole["targets"] = written_targets(self.targets)
         return json.dumps(whole, indent=2, default=lambda number: number.item())
 
     @classmethod
@@ -92,10 +101,11 @@ class Recipe:
         optional = ("targets",) if isinstance(whole, dict) and "targets" in whole else ()
         _check_keys("recipe", whole, ("stream_version", "alg", "seed", "transforms", *optional))
         version = whole["stream_version"]
-        if version != STREAM_VERSION:
+        if type(version) is not int or version not in STREAM_VERSIONS:
+            known = ", ".join(map(str, STREAM_VERSIONS))
             raise ValueError(
-                f"recipe: stream_version must be {STREAM_VERSION}, the one that this augrng knows, got "
-                f"{version!r}; install an augrng that knows it"
+                f"recipe: stream_version must be {known}, as this augrng knows, got {version!r}; install one "
+                "that knows it (its changelog says so): draws or pixels are others"
             )
         said: list[tuple[str, SeedPair]] = []
         transforms = tuple(
@@ -104,39 +114,7 @@ class Recipe:
         )
         seed = None if whole["seed"] is None else _read_pair("recipe: seed", whole["seed"])
         names, pairs = tuple(name for name, _ in said), tuple(pair for _, pair in said)
-        return cls(whole["alg"], seed, transforms, names, pairs, read_targets(whole.get("targets")))
-
-
-def read_targets(said: Any) -> dict[str, Target] | None:
-    """Targets of JSON: {"mask": {"type": "Mask", "fill_value": 255}}, or None.
-
-    Raises:
-      ValueError: if they are something else.
-    """
-    if said is None:
-        return None
-    if not isinstance(said, dict):
-        raise ValueError(f"recipe: targets must be an object with targets by name, got {said!r}")
-    found: dict[str, Target] = {}
-    for name, target in said.items():
-        where = f"recipe: targets[{name!r}]"
-        kind = target.get("type") if isinstance(target, dict) else None
-        if kind not in BY_NAME:
-            raise ValueError(f'{where}: must have a "type", one of {", ".join(BY_NAME)}, got {target!r}')
-        given = {key: value for key, value in target.items() if key != "type"}
-        known = [field.name for field in dataclasses.fields(BY_NAME[kind])]
-        if not set(given) <= set(known):
-            raise ValueError(f"{where}: {kind} takes {known}, got {sorted(given)}")
-        try:
-            found[name] = BY_NAME[kind](**given)
-        except TypeError as error:
-            raise ValueError(f"{where}: {error}") from error
-    return checked(found)
-
-
-def _written(target: Target) -> dict[str, Any]:
-    given = {field.name: getattr(target, field.name) for field in dataclasses.fields(target)}
-    return {"type": type(target).__name__, **given}
+        return cls(whole["alg"], seed, transforms, names, pairs, read_targets(whole.get("targets")), version)
 
 
 def listed(transforms: Any) -> tuple[Transform, ...]:

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from augrng import arguments
 from augrng.chain import chain_of
+from augrng.converting import unconverted
 from augrng.random import draws
 from augrng.random.bits import bits
 from augrng.transforms import (
@@ -24,7 +25,7 @@ from augrng.transforms import (
 )
 
 
-@tf.autograph.experimental.do_not_convert
+@unconverted
 def stateless_random_crop(image: Any, size: Any, seed: Any) -> tf.Tensor:
     """Crops to `size` at a uniformly drawn place, as `tf.image.stateless_random_crop` does.
 
@@ -68,7 +69,7 @@ def stateless_random_crop(image: Any, size: Any, seed: Any) -> tf.Tensor:
     return out
 
 
-@tf.autograph.experimental.do_not_convert
+@unconverted
 def stateless_random_flip_left_right(image: Any, seed: Any) -> tf.Tensor:
     """Mirrors left-right with probability 1/2, as `tf.image.stateless_random_flip_left_right` does.
 
@@ -91,7 +92,7 @@ def stateless_random_flip_left_right(image: Any, seed: Any) -> tf.Tensor:
     return _flip(image, seed, axis=-2)
 
 
-@tf.autograph.experimental.do_not_convert
+@unconverted
 def stateless_random_flip_up_down(image: Any, seed: Any) -> tf.Tensor:
     """Mirrors up-down with probability 1/2, as `tf.image.stateless_random_flip_up_down` does.
 
@@ -100,7 +101,7 @@ def stateless_random_flip_up_down(image: Any, seed: Any) -> tf.Tensor:
     return _flip(image, seed, axis=-3)
 
 
-@tf.autograph.experimental.do_not_convert
+@unconverted
 def stateless_random_rotation(
     image: Any,
     degrees: float | tuple[float, float],
@@ -133,7 +134,7 @@ def stateless_random_rotation(
     return _run(rotation, image, seed)
 
 
-@tf.autograph.experimental.do_not_convert
+@unconverted
 def stateless_random_brightness(image: Any, max_delta: float, seed: Any) -> tf.Tensor:
     """Adds a number uniform in [-max_delta, max_delta), as `tf.image.stateless_random_brightness` does.
 
@@ -154,7 +155,7 @@ def stateless_random_brightness(image: Any, max_delta: float, seed: Any) -> tf.T
     return _run(RandomBrightness(max_delta), image, seed)
 
 
-@tf.autograph.experimental.do_not_convert
+@unconverted
 def stateless_random_contrast(image: Any, lower: float, upper: float, seed: Any) -> tf.Tensor:
     """Multiplies the distance from each channel's mean, as `tf.image.stateless_random_contrast` does.
 
@@ -164,7 +165,7 @@ def stateless_random_contrast(image: Any, lower: float, upper: float, seed: Any)
     return _run(RandomContrast(lower, upper), image, seed)
 
 
-@tf.autograph.experimental.do_not_convert
+@unconverted
 def stateless_random_saturation(image: Any, lower: float, upper: float, seed: Any) -> tf.Tensor:
     """Multiplies HSV's saturation, as `tf.image.stateless_random_saturation` does; RGB alone.
 
@@ -174,7 +175,7 @@ def stateless_random_saturation(image: Any, lower: float, upper: float, seed: An
     return _run(RandomSaturation(lower, upper), image, seed)
 
 
-@tf.autograph.experimental.do_not_convert
+@unconverted
 def stateless_random_hue(image: Any, max_delta: float, seed: Any) -> tf.Tensor:
     """Moves HSV's hue by up to `max_delta` of the circle, as `tf.image.stateless_random_hue` does; RGB alone.
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from augrng.compose import Compose, from_json
 from augrng.reading import at, loads, meant
-from augrng.recipe import kind_of, read_targets
+from augrng.recipe import kind_of
+from augrng.targets.declared import read_targets
 from augrng.transforms import Transform
 from augrng.transforms.choosing import Chooser
 

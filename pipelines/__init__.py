@@ -1,5 +1,12 @@
-"""From records to batches."""
+"""From records to batches.
 
+Sources: from_folder, from_arrays, from_idx, from_tfds, from_tfrecords, from_coco, from_dataset, Source,
+  duplicate_ids
+Batches: make_dataset, skipped_ids
+For Keras: for_keras, KerasFeed
+"""
+
+import importlib
 from typing import TYPE_CHECKING, Any
 
 import pipelines.disk.cache  # noqa: F401  what Source.cache calls
@@ -16,6 +23,13 @@ from pipelines.sources.tfrecord import from_tfrecords as from_tfrecords
 from pipelines.train.keras_feed import KerasFeed as KerasFeed
 from pipelines.train.keras_feed import for_keras as for_keras
 
+__all__ = [  # noqa: RUF022  in the groups of the docstring
+    "from_folder", "from_arrays", "from_idx", "from_tfds", "from_tfrecords", "from_coco", "from_dataset",
+    "Source", "duplicate_ids",
+    "make_dataset", "skipped_ids",
+    "for_keras", "KerasFeed",
+]  # fmt: skip
+
 if TYPE_CHECKING:
     from pipelines.sources.tfds import from_tfds as from_tfds
 
@@ -24,10 +38,13 @@ def __getattr__(name: str) -> Any:
     """`from_tfds`, when it is asked for: TensorFlow Datasets takes half a second to import."""
     if name != "from_tfds":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from pipelines.sources.tfds import from_tfds
-
-    return from_tfds
+    try:
+        return importlib.import_module(f"{__name__}.sources.tfds").from_tfds
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"{__name__}.{name}: needs {error.name}: pip install 'augrng[pipelines]'"
+        ) from error
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), "from_tfds"])
+    return list(__all__)

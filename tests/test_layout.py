@@ -5,8 +5,10 @@ import dataclasses
 import importlib.util
 import inspect
 import re
+import typing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import augrng as ar
@@ -18,11 +20,12 @@ AUGRNG = {
     "starting": set(),
     "pipelines": set(),  # a name for the folder beside it
     "arguments": set(),
+    "converting": set(),
     "compiled": set(),
     "caching": {"compiled", "kept"},
     "kept": {"compiled"},
     "fixed": set(),
-    "random": {"arguments"},
+    "random": {"arguments", "converting"},
     "geometry": {"fixed"},
     "color": {"fixed"},
     "transforms": {"color", "fixed", "geometry", "random"},
@@ -46,11 +49,22 @@ AUGRNG = {
     "html": {"random", "targets", "transforms"},
     "reading": set(),
     "recipe": {"random", "reading", "targets", "transforms"},
-    "mixing": {"arguments", "chain", "compiled", "random", "recipe", "render", "targets", "transforms"},
+    "mixing": {
+        "arguments",
+        "chain",
+        "compiled",
+        "converting",
+        "random",
+        "recipe",
+        "render",
+        "targets",
+        "transforms",
+    },
     "compose": {
         *(
             "arguments",
             "chain",
+            "converting",
             "html",
             "members",
             "mixing",
@@ -61,18 +75,19 @@ AUGRNG = {
             "transforms",
         ),
     },
-    "written": {"compose", "reading", "recipe", "transforms"},
+    "written": {"compose", "reading", "recipe", "targets", "transforms"},
     "presets": {"compose", "recipe", "transforms"},
-    "output": set(),
+    "output": {"converting"},
     "fingerprint": {"arguments"},
     "keras_names": {"compose", "targets"},
     "keras_log": set(),
     "finishing": {"arguments", "chain", "compose", "transforms"},
     "keras_base": {"compose", "output"},
-    "keras_finish": {"compose", "finishing", "keras_base", "transforms"},
+    "keras_finish": {"compose", "converting", "finishing", "keras_base", "transforms"},
     "keras": {
         "arguments",
         "compose",
+        "converting",
         "keras_base",
         "keras_finish",
         "keras_log",
@@ -81,7 +96,7 @@ AUGRNG = {
         "transforms",
     },
     "export": {"arguments", "compose", "output"},
-    "stateless": {"arguments", "chain", "random", "transforms"},
+    "stateless": {"arguments", "chain", "converting", "random", "transforms"},
 }
 PIPELINES = {
     "steps": set(),
@@ -204,15 +219,35 @@ def test_the_picture_in_the_readme_names_each_module(folder):
     )
 
 
-def test_the_public_names_are_in_groups():
-    groups = [line for line in re.sub(r"\n  +", " ", ar.__doc__).splitlines() if ": " in line]
-    named = [name for line in groups for name in line.partition(": ")[2].split(", ")]
-    assert named == ar.__all__
+@pytest.mark.parametrize(("package", "within"), [(ar, ["presets"]), (pl, [])])
+def test_the_public_names_are_in_groups(package, within):
+    """In the docstring, which `help` begins with; `dir` has these names and no modules but `presets`."""
+    groups = [line for line in re.sub(r"\n  +", " ", package.__doc__).splitlines() if ": " in line]
+    named = [name for line in groups for name in line.partition(": ")[2].split(", ") if name[0] != "`"]
+    assert named == package.__all__
     assert len(set(named)) == len(named)
-    assert [name for name in dir(ar) if inspect.ismodule(getattr(ar, name))] == ["presets"]
-    here = {name for name, thing in vars(ar).items() if not inspect.ismodule(thing) and name[0] != "_"}
+    assert set(dir(package)) == {*named, *(["__version__"] if package is ar else [])}
+    assert [name for name in dir(package) if inspect.ismodule(getattr(package, name))] == within
+    here = {name for name, thing in vars(package).items() if not inspect.ismodule(thing) and name[0] != "_"}
     assert here - {"TYPE_CHECKING", "Any"} <= set(named)
-    assert ar.Augment.__module__ == "augrng.keras"
+
+
+def test_types_are_there_for_those_who_ask():
+    """What is public has types, and decorators leave them to mypy (a decorator without types takes them)."""
+    hints = typing.get_type_hints(pl.make_dataset)
+    assert set(inspect.signature(pl.make_dataset).parameters) < set(hints)
+    assert hints["source"] is pl.Source
+    assert hints["aug"] is ar.Compose
+    for package in (ar, pl):
+        for name in package.__all__:
+            if inspect.isfunction(getattr(package, name)):
+                hints = typing.get_type_hints(getattr(package, name))
+                assert {*inspect.signature(getattr(package, name)).parameters, "return"} == set(hints), name
+    for path in [*modules("augrng"), *modules("pipelines")]:
+        assert "@tf.autograph.experimental" not in path.read_text(), path
+    assert (
+        repr(pl.from_arrays(np.zeros([3, 2, 2, 1], np.uint8))) == "<Source arrays: 3 records, random access>"
+    )
 
 
 PUBLIC = {name: getattr(ar, name) for name in dir(ar) if callable(getattr(ar, name)) and name[0] != "_"}
@@ -278,6 +313,7 @@ def test_the_commands_can_be_run():
         "gpu_check.py",
         "replay.py",
         "service.py",
+        "matrix",
     ):
         assert (ROOT / "scripts" / script).stat().st_mode & 0o111
     assert Path(ROOT / ".ci" / "run").stat().st_mode & 0o111

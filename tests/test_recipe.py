@@ -76,6 +76,7 @@ def changed(**changes):
     ("text", "error", "message"),
     [
         (changed(stream_version=2), ValueError, "stream_version must be 1.*got 2; install"),
+        (changed(stream_version="1"), ValueError, "stream_version must be 1.*got '1'"),
         (changed(transforms__0__type="RandomBlur"), ValueError, r"transforms\[0\]: type must be one of .*RandomBlur"),
         (changed(transforms__1__pair=[1, 2.5]), ValueError, r"transforms\[1\]: pair: must be two integers"),
         (changed(transforms__1__arguments={"p": 1}), ValueError, r"transforms\[1\]: arguments: must be an object"),

@@ -23,6 +23,7 @@ from typing import Any
 import tensorflow as tf
 
 from augrng import arguments
+from augrng.converting import unconverted
 
 _PHILOX_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _PHILOX_WEYL = (0x9E3779B9, 0xBB67AE85)
@@ -34,7 +35,7 @@ _THREEFRY_PARITY = 0x1BD11BDA
 _THREEFRY_ROUNDS = 20
 
 
-@tf.autograph.experimental.do_not_convert
+@unconverted
 def bits(seed: Any, num_words: Any, *, alg: Any = "philox") -> tf.Tensor:
     """Returns the first `num_words` random words of each seed.
 

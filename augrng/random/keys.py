@@ -19,12 +19,13 @@ from typing import Any
 import tensorflow as tf
 
 from augrng import arguments
+from augrng.converting import unconverted
 from augrng.random.bits import bits, first_two
 
 _WORDS = (tf.int32, tf.uint32, tf.int64, tf.uint64)  # what TensorFlow makes of random bits
 
 
-@tf.autograph.experimental.do_not_convert
+@unconverted
 def split(seed: Any, num: Any = 2, *, alg: Any = "philox") -> tf.Tensor:
     """Derives `num` independent seeds from each seed, as `tf.random.split` does.
 
@@ -51,7 +52,7 @@ def split(seed: Any, num: Any = 2, *, alg: Any = "philox") -> tf.Tensor:
     return seeds
 
 
-@tf.autograph.experimental.do_not_convert
+@unconverted
 def fold_in(seed: Any, data: Any, *, alg: Any = "philox") -> tf.Tensor:
     """Derives a seed from a seed and an integer, as `tf.random.fold_in` does.
 

@@ -1,5 +1,6 @@
 """The targets of a recipe: which features of an example move, and the moving of all of them together."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -110,6 +111,43 @@ def move(
             example = _moved(example, name, target, legs, work, before, ids, single)
         done = tf.nest.flatten(found(example, name), expand_composites=True)
     return example
+
+
+def read_targets(said: Any) -> dict[str, Target] | None:
+    """Targets of JSON: {"mask": {"type": "Mask", "fill_value": 255}}, or None.
+
+    Raises:
+      ValueError: if they are something else.
+    """
+    if said is None:
+        return None
+    if not isinstance(said, dict):
+        raise ValueError(f"recipe: targets must be an object with targets by name, got {said!r}")
+    found: dict[str, Target] = {}
+    for name, target in said.items():
+        where = f"recipe: targets[{name!r}]"
+        kind = target.get("type") if isinstance(target, dict) else None
+        if kind not in BY_NAME:
+            raise ValueError(f'{where}: must have a "type", one of {", ".join(BY_NAME)}, got {target!r}')
+        given = {key: value for key, value in target.items() if key != "type"}
+        known = [field.name for field in dataclasses.fields(BY_NAME[kind])]
+        if not set(given) <= set(known):
+            raise ValueError(f"{where}: {kind} takes {known}, got {sorted(given)}")
+        try:
+            found[name] = BY_NAME[kind](**given)
+        except TypeError as error:
+            raise ValueError(f"{where}: {error}") from error
+    return checked(found)
+
+
+def written_targets(targets: dict[str, Target]) -> dict[str, dict[str, Any]]:
+    """What `read_targets` reads."""
+
+    def written(target: Target) -> dict[str, Any]:
+        given = {field.name: getattr(target, field.name) for field in dataclasses.fields(target)}
+        return {"type": type(target).__name__, **given}
+
+    return {name: written(target) for name, target in targets.items()}
 
 
 def _moved(

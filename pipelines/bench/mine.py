@@ -62,7 +62,7 @@ def measured(source: Source, aug: ar.Compose, batch: int, seconds: float) -> Fou
     images = [record["image"] for record in few.dataset()]
     encoded, sizes = images[0].dtype == tf.string, [_size(image) for image in images]
     first = -(-len(images) // batch)  # batches of the first pass
-    feed = {"batch_size": batch, "epochs": None, "seed": 1}
+    feed: dict[str, Any] = {"batch_size": batch, "epochs": None, "seed": 1}
     end_to_end = rate(pl.make_dataset(source, aug, **feed), batch, seconds)
     augment = rate(pl.make_dataset(few.cache("memory"), aug, **feed), batch, seconds)
     read = source.dataset().map(lambda record: record["id"]).repeat().batch(batch)

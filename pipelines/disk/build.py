@@ -24,6 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 import augrng as ar
+from augrng.converting import unconverted
 from augrng.targets.base import names_in
 from pipelines.disk import features
 from pipelines.disk.forms import check_form, check_kind, jpeg, recipe_of, smaller
@@ -186,7 +187,7 @@ class Job:
         make = functools.partial(self._make, stored)
         return numbered.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
-    @tf.autograph.experimental.do_not_convert  # nothing there to convert; looking takes seconds
+    @unconverted  # nothing there to convert; looking takes seconds
     def _make(self, stored: bool, number: tf.Tensor, record: Record) -> tuple[tf.Tensor, ...]:
         record = self.source.load(record)
         id_, label = record["id"], record.get(self.plan.label or "label")
@@ -231,7 +232,7 @@ class Job:
         side = self.plan.shorter_side
         return smaller(self.aug, example, side) if side else self.aug(example, example["id"], epoch)
 
-    @tf.autograph.experimental.do_not_convert
+    @unconverted
     def _others(self, record: Record) -> tuple[tf.Tensor, Record]:
         """The id of a loaded record, and what is kept of it beside image, id and label."""
         return record["id"], features.others(self._moved(self._decoded(record), 0), self.plan.label)

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from augrng.converting import unconverted
 from pipelines.disk.room import Room, bytes_of
 from pipelines.images.decode import decode
 from pipelines.images.formats import raw_bytes
@@ -185,11 +186,11 @@ def _records(source: Source) -> Iterator[Whole]:
     """
     raw = _is_raw(source)
 
-    @tf.autograph.experimental.do_not_convert  # nothing there to convert; looking takes a second
+    @unconverted  # nothing there to convert; looking takes a second
     def complete(number: tf.Tensor, record: Record) -> Record:
         return ragged_features(source.load(record))
 
-    @tf.autograph.experimental.do_not_convert
+    @unconverted
     def with_pixels(number: tf.Tensor, record: Record) -> tuple[Record, tf.Tensor]:
         record = complete(number, record)
         image = record["image"]

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 import augrng as ar
 from augrng.chain import Work
+from augrng.converting import unconverted
 from augrng.output import Output
 from pipelines.images.decode import MAX_PIXELS
 from pipelines.images.read import Reader
@@ -35,7 +36,7 @@ _made = itertools.count(1)  # datasets
 _COLLECTED = 8  # datasets, until those that are gone are collected: each holds 40 MB in cycles
 
 
-@tf.autograph.experimental.do_not_convert  # there is nothing to convert, and looking takes half a second
+@unconverted  # there is nothing to convert, and looking takes half a second
 def make_dataset(
     source: Source,
     aug: ar.Compose,
