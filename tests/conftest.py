@@ -28,9 +28,11 @@ def quick_to_start():
     given, programs = os.environ.get("XLA_FLAGS", ""), ROOT / "out" / "programs"
     keep_programs(programs)
     theirs = os.environ.pop("TF_XLA_FLAGS")
-    os.environ["XLA_FLAGS"] = (
-        f"--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false {given}"
-    )
+    minor = tuple(map(int, tf.__version__.split(".")[:2]))
+    emitters = (
+        "--xla_cpu_use_fusion_emitters=false" if minor >= (2, 20) else ""
+    )  # XLA ends where it knows no flag
+    os.environ["XLA_FLAGS"] = f"--xla_backend_optimization_level=0 {emitters} {given}"
     keep_programs(programs)
     tf.function(tf.identity, jit_compile=True)(0)  # XLA reads its flags once
     os.environ.update({"XLA_FLAGS": given, "TF_XLA_FLAGS": theirs})

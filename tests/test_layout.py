@@ -245,9 +245,8 @@ def test_types_are_there_for_those_who_ask():
                 assert {*inspect.signature(getattr(package, name)).parameters, "return"} == set(hints), name
     for path in [*modules("augrng"), *modules("pipelines")]:
         assert "@tf.autograph.experimental" not in path.read_text(), path
-    assert (
-        repr(pl.from_arrays(np.zeros([3, 2, 2, 1], np.uint8))) == "<Source arrays: 3 records, random access>"
-    )
+    source = repr(pl.from_arrays(np.zeros([3, 2, 2, 1], np.uint8)))
+    assert source == "<Source arrays (3, 2, 2, 1): 3 records, random access>"
 
 
 PUBLIC = {name: getattr(ar, name) for name in dir(ar) if callable(getattr(ar, name)) and name[0] != "_"}

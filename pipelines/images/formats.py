@@ -158,6 +158,9 @@ def _decode_png(contents: tf.Tensor, channels: int, dtype: str) -> tf.Tensor:
 
 
 def _decode_webp(contents: tf.Tensor, channels: int) -> tf.Tensor:
+    if not hasattr(tf.io, "decode_webp"):
+        refused = f"WebP, which TensorFlow decodes from 2.20 on; this is {tf.__version__}"
+        return _decode_png(refused_if(tf.constant(refused), contents), channels, "uint8")
     # Of a file with alpha TensorFlow gives all 4 channels or none; of an animation, asked for 3, an error.
     # Never ask for 0: an animation would then be written past the end of its memory.
     head = bytes_at(contents, 0, 32)

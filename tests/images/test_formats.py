@@ -10,6 +10,7 @@ from PIL import Image
 
 import augrng as ar
 import pipelines as pl
+from pipelines.images import formats, header
 from tests.files import decoded, encoded
 
 RANDOM = np.random.default_rng(0)
@@ -122,3 +123,12 @@ def test_suffixes(tmp_path):
     for suffix in ("jpg", "JPEG", "jpe", "jfif", "png", "gif", "bmp", "dib", "webp", "txt"):
         (tmp_path / f"a.{suffix}").write_bytes(PNG)
     assert pl.from_folder(tmp_path).size == 9
+
+
+def test_webp_is_refused_by_name_where_tensorflow_does_not_decode_it(monkeypatch):
+    monkeypatch.delattr(tf.io, "decode_webp")
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="WebP, which TensorFlow decodes from 2.20 on; this is 2"
+    ):
+        formats._whole(3, "uint8", tf.constant(WEBP), tf.constant(header.WEBP))
+    assert formats._whole(4, "uint8", tf.constant(PNG), tf.constant(header.PNG)).shape == PIXELS.shape
