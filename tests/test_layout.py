@@ -13,6 +13,8 @@ import pytest
 
 import augrng as ar
 import pipelines as pl
+from pipelines.run.options import Options
+from pipelines.service.trainer import ServiceOptions
 from tests.conftest import ROOT
 
 # What each module or room of augrng may import from augrng.
@@ -232,12 +234,29 @@ def test_the_public_names_are_in_groups(package, within):
     assert here - {"TYPE_CHECKING", "Any"} <= set(named)
 
 
+def test_the_changelog_has_this_version_and_what_comes_after_it():
+    """Above the version that is released stands what is not, with a word on random streams in any case."""
+    top, here, *_ = re.split(r"(?m)^## ", (ROOT / "CHANGELOG.md").read_text())[1:]
+    assert top.startswith("Unreleased\n")
+    assert "### Random streams\n- " in top
+    assert re.match(rf"{re.escape(ar.__version__)} - 20\d\d-\d\d-\d\d\n", here)
+
+
 def test_types_are_there_for_those_who_ask():
     """What is public has types, and decorators leave them to mypy (a decorator without types takes them)."""
     hints = typing.get_type_hints(pl.make_dataset)
     assert set(inspect.signature(pl.make_dataset).parameters) < set(hints)
     assert hints["source"] is pl.Source
     assert hints["aug"] is ar.Compose
+    options = typing.get_type_hints(Options)
+    assert set(options) == {*hints, *inspect.get_annotations(ServiceOptions)} - {
+        "source",
+        "aug",
+        "device",
+        "at_service",
+        "return",
+    }
+    assert all(options[name] == hint for name, hint in hints.items() if name in options)
     for package in (ar, pl):
         for name in package.__all__:
             if inspect.isfunction(getattr(package, name)):

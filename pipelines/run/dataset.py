@@ -7,7 +7,7 @@ import itertools
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack, overload
 
 import tensorflow as tf
 
@@ -25,6 +25,7 @@ from pipelines.run.guard import OnError, guarded
 from pipelines.run.guard import Work as Task
 from pipelines.run.mixed import check_mixing, mixed
 from pipelines.run.moved import augmented, moved, moved_one, of_one, targets_of
+from pipelines.run.options import Options
 from pipelines.run.order import Order, ordered, substitutes
 from pipelines.run.packing import check_apart, packed_pixels, packing, padded
 from pipelines.service.trainer import Service, ServiceOptions
@@ -34,6 +35,16 @@ from pipelines.steps import mapped
 _SAME = Output()
 _made = itertools.count(1)  # datasets
 _COLLECTED = 8  # datasets, until those that are gone are collected: each holds 40 MB in cycles
+
+
+@overload
+def make_dataset(
+    source: Source, aug: ar.Compose, *, device: None = None, **options: Unpack[Options]
+) -> tf.data.Dataset: ...
+
+
+@overload
+def make_dataset(source: Source, aug: ar.Compose, *, device: str, **options: Unpack[Options]) -> OnDevice: ...
 
 
 @unconverted  # there is nothing to convert, and looking takes half a second
@@ -63,7 +74,7 @@ def make_dataset(
     finish: bool = True,
     service: str | None = None,
     **at_service: Unpack[ServiceOptions],
-) -> Any:
+) -> tf.data.Dataset | OnDevice:
     """Batches of augmented images, the same whatever the number of threads, hosts or restarts.
 
     The examples of a run are one sequence: epoch after epoch, cut into batches, so a batch may hold the end
