@@ -23,7 +23,11 @@ def placed(source: str) -> str:
 
 def described(readme: str) -> str:
     """The README as an index of packages shows it: what lies beside it in the source is named, not linked."""
-    return _LINK.sub(r"\1 (`\2`)", _PICTURE.sub(r"*\1: `\2` in the source distribution*", readme))
+    parts = re.split(r"(^```.*?^```)", readme, flags=re.DOTALL | re.MULTILINE)  # every other one is a program
+    for place in range(0, len(parts), 2):
+        named = _PICTURE.sub(r"*\1: `\2` in the source distribution*", parts[place])
+        parts[place] = _LINK.sub(r"\1 (`\2`)", named)
+    return "".join(parts)
 
 
 class BuildPy(build_py):
