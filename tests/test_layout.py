@@ -102,15 +102,16 @@ AUGRNG = {
 }
 PIPELINES = {
     "steps": set(),
-    "sources": {"steps"},
-    "images": {"sources"},
+    "rows": set(),
+    "sources": {"rows", "steps"},
+    "images": {"rows", "sources"},
     "service": {"sources"},
-    "run": {"images", "service", "sources", "steps"},
+    "run": {"images", "rows", "service", "sources", "steps"},
     "train": {"run", "sources"},
     "disk": {"images", "run", "sources", "steps"},
     "show": {"images", "run", "sources"},
     "commands": {"train", "disk", "images", "run", "service", "show", "sources", "steps"},
-    "bench": {"commands", "disk", "images", "run", "sources", "steps"},
+    "bench": {"commands", "disk", "images", "rows", "run", "sources", "steps"},
 }
 ROOMS = [("augrng", AUGRNG), ("pipelines", PIPELINES)]
 

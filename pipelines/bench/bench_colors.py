@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 import augrng as ar
-from pipelines.images.rows import each
+from pipelines.rows import each
 
 BATCH = 32
 Found = dict[str, Any]

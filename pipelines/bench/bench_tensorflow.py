@@ -23,7 +23,7 @@ import augrng as ar
 import pipelines as pl
 from pipelines.bench.gpu_check import measured
 from pipelines.images.read import Reader
-from pipelines.images.rows import each
+from pipelines.rows import each
 from pipelines.run.device_check import contenders, moved
 
 COUNT, BATCH = 65_536, bench_colors.BATCH

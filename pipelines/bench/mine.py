@@ -6,8 +6,10 @@
 import argparse
 import itertools
 import os
+import tempfile
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -20,6 +22,7 @@ from pipelines.sources.source import Record, Source, ragged_features
 from pipelines.sources.spec import open_source
 
 _KEPT = 256  # records in memory, for what is measured without reading
+_FASTER = 1.15  # times the rate of today, from which on another form is advised
 _AMPLE = 2.0  # times as many source pixels as the output has, from which on smaller files pay
 
 
@@ -28,6 +31,7 @@ class Found(NamedTuple):
 
     Attributes:
       end_to_end, read, decode, augment: images a second; `decode` is infinite for images that are pixels.
+      pixels: images a second end to end as raw pixels in a file, as `augrng build --pixels` writes them.
       side: the median of the images' shorter sides, in pixels.
       stored, raw: bytes of an image as it lies there and as raw pixels, on average.
       output: height and width of what comes out.
@@ -37,6 +41,7 @@ class Found(NamedTuple):
     read: float
     decode: float
     augment: float
+    pixels: float
     side: int
     stored: float
     raw: float
@@ -65,6 +70,9 @@ def measured(source: Source, aug: ar.Compose, batch: int, seconds: float) -> Fou
     feed: dict[str, Any] = {"batch_size": batch, "epochs": None, "seed": 1}
     end_to_end = rate(pl.make_dataset(source, aug, **feed), batch, seconds)
     augment = rate(pl.make_dataset(few.cache("memory"), aug, **feed), batch, seconds)
+    with tempfile.TemporaryDirectory() as folder:
+        in_file = few.cache(Path(folder) / "pixels")
+        pixels = rate(pl.make_dataset(in_file, aug, **feed), batch, seconds)
     read = source.dataset().map(lambda record: record["id"]).repeat().batch(batch)
     output = aug.output_size or sizes[0]
     return Found(
@@ -72,6 +80,7 @@ def measured(source: Source, aug: ar.Compose, batch: int, seconds: float) -> Fou
         read=rate(read, batch, seconds),
         decode=rate(decoded(few, aug, batch), batch, seconds, first) if encoded else float("inf"),
         augment=augment,
+        pixels=pixels,
         side=sorted(min(size) for size in sizes)[len(sizes) // 2],
         stored=sum(_bytes(image) for image in images) / len(images),
         raw=sum(3 * height * width for height, width in sizes) / len(sizes),
@@ -122,6 +131,7 @@ def report(found: Found, batch: int, cores: int) -> list[str]:
         "read alone": found.read,
         "decode alone": found.decode,
         "augment alone": found.augment,
+        "as raw pixels": found.pixels,
     }
     lines = [f"{name:15}{value:12,.0f} images/s" for name, value in rows.items() if value < float("inf")]
     step = batch / found.end_to_end
@@ -146,12 +156,13 @@ def advice(found: Found) -> list[str]:
             f"Reduce: the images are {found.side / shorter:.1f} times as large as the output. "
             f"augrng build --shorter-side {2 * shorter} writes them smaller, once."
         )
-    if slowest == "decoding" or found.decode < 2 * found.augment:
-        size = found.raw / max(found.stored, 1)
+    if found.pixels > _FASTER * found.end_to_end and slowest != "augmentation":
         lines.append(
-            f"Raw: augrng build --pixels needs {size:.1f} times the room and no decoding; at most "
-            f"{min(found.read, found.augment):,.0f} images/s. What fits in memory: source.cache()."
+            f"Raw: augrng build --pixels needs {found.raw / max(found.stored, 1):.1f} times the room and no "
+            f"decoding; {found.pixels:,.0f} images/s here, where the system keeps the file in memory."
         )
+    if found.augment > _FASTER * found.end_to_end:
+        lines.append(f"Memory: source.cache() gives {found.augment:,.0f} images/s, if all of it has room.")
     if slowest == "reading":
         lines.append("Read: put it on a local disk, in TFRecord shards (augrng build), near the machine.")
     if slowest == "augmentation":

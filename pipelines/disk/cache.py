@@ -28,7 +28,6 @@ from pipelines.sources import source as sources
 from pipelines.sources.offsets import FRAME, bounds_of
 from pipelines.sources.record_files import random_access
 from pipelines.sources.source import Record, Source, ragged_features
-from pipelines.steps import mapped
 
 _FORMAT = "augrng cache 1"
 _SAMPLES = 16  # records that tell sources apart
@@ -110,13 +109,10 @@ def _of_file(source: Source, path: Path, identity: str) -> Source:
     assert columns is not None
     added = {"path"} - set(spec)
 
-    def completed(places: tf.data.Dataset) -> tf.data.Dataset:
-        return mapped(read(places), lambda record: {n: v for n, v in record.items() if n not in added})
-
     return dataclasses.replace(
         made,
         records=lambda indices: {**records(indices), "id": tf.gather(known, indices)},
-        read=completed,
+        read=read.then(lambda record: {n: v for n, v in record.items() if n not in added}),
         columns=lambda name: ids if name == "id" else columns(name),
     )
 

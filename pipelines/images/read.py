@@ -31,7 +31,7 @@ from pipelines.images.formats import check_kind, raw_window
 from pipelines.images.header import first_bytes, is_jpeg, more_facts
 from pipelines.images.markers import fit_for_parts
 from pipelines.images.plan import Plan, plan, rules
-from pipelines.images.rows import each
+from pipelines.rows import each
 
 Seen = Mapping[str, Any]
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 import augrng as ar
 from augrng.chain import Work
 from pipelines.images.read import Reader
-from pipelines.images.rows import each
+from pipelines.rows import each
 from pipelines.run.moved import fault, targets_of
 from pipelines.sources.source import Record, Source
 from pipelines.steps import mapped

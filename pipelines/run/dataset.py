@@ -17,7 +17,7 @@ from augrng.converting import unconverted
 from augrng.output import Output
 from pipelines.images.decode import MAX_PIXELS
 from pipelines.images.read import Reader
-from pipelines.images.rows import each
+from pipelines.rows import each
 from pipelines.run.arguments import check_sizes, checked, warn_of_nothing
 from pipelines.run.cause import cause_of, cause_of_pixels
 from pipelines.run.device import OnDevice
@@ -182,7 +182,7 @@ def make_dataset(
     def made(batches: tf.data.Dataset, failures: OnError, rows: int) -> tf.data.Dataset:
         """Batches of at most so many records, read and augmented; for a device, read as far as it needs."""
         if source.read is not None:
-            work = _reading(source)
+            work = _reading(source, rows)
             batches = guarded(batches, work, failures, num_parallel_calls=num_parallel_calls)
             failures = _read_too(failures, work.results)
         if reader is not None:
@@ -242,16 +242,23 @@ def _of_size(rows: int, batch: Record) -> Record:
     return tf.nest.map_structure(sized, batch)
 
 
-def _reading(source: Source) -> Task:
-    """What reads the records that a source gives the places of."""
+def _reading(source: Source, rows: int) -> Task:
+    """What reads the records that a source gives the places of, at most so many in a batch."""
+    read, cause = source.read, source.cause
+    assert read is not None
+    assert cause is not None
 
     def along(places: tf.data.Dataset) -> tf.data.Dataset:
-        records = source.completed(places)
+        records = read.along(places)
         sparse = any(isinstance(spec, tf.SparseTensorSpec) for spec in records.element_spec.values())
         return mapped(records, ragged_features) if sparse else records
 
-    assert source.cause is not None
-    return Task(None, None, source.cause, along)
+    together = read.together
+    specs = tf.nest.flatten(source.completed(source.places(0)).element_spec)
+    one_shape = all(isinstance(spec, tf.TensorSpec) and spec.shape.is_fully_defined() for spec in specs)
+    if together is None or not one_shape:
+        return Task(None, None, cause, along)
+    return Task(None, None, cause, along, lambda places: together(places, rows))
 
 
 def _read_too(failures: OnError, read: Callable[[tf.data.Dataset], tf.data.Dataset]) -> OnError:

@@ -35,12 +35,15 @@ class Work:
       cause: says of a record for which `alone` fails why, as a dataset of one string; fails only where the
         run is to stop whatever becomes of broken records.
       along: makes a dataset of results of one of records, in place of `alone`.
+      whole: makes a dataset of one batch of results of a batch of records, in place of `together`; fails, or
+        is empty, if a record fails.
     """
 
     together: Callable[[Any], Any] | None
     alone: Callable[[Any], Any] | None
     cause: Callable[[Any], tf.data.Dataset]
     along: Callable[[tf.data.Dataset], tf.data.Dataset] | None = None
+    whole: Callable[[Any], tf.data.Dataset] | None = None
 
     def results(self, records: tf.data.Dataset) -> tf.data.Dataset:
         """The results of records, one by one."""
@@ -107,6 +110,8 @@ def at_once(num_parallel_calls: int) -> int:
 
 def _whole(records: Any, work: Work) -> tf.data.Dataset:
     """One batch of results; fails, or is empty, if a record fails."""
+    if work.whole is not None:
+        return work.whole(records)
     if work.together is not None:
         return mapped(tf.data.Dataset.from_tensors(records), work.together)
     count = tf.size(records["id"], tf.int64)

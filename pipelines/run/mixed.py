@@ -13,7 +13,7 @@ import tensorflow as tf
 import augrng as ar
 from augrng.mixing import Mixer
 from augrng.transforms import Params
-from pipelines.images.rows import each
+from pipelines.rows import each
 from pipelines.run.guard import OnError, at_once
 from pipelines.run.order import Order
 from pipelines.sources.source import Record, Source

@@ -14,7 +14,7 @@ from augrng.chain import Work
 from augrng.targets import Target
 from augrng.targets.base import found, put
 from pipelines.images.masks import decode_mask
-from pipelines.images.rows import each
+from pipelines.rows import each
 from pipelines.sources.source import Record
 
 

@@ -5,10 +5,11 @@ passed over, and where nothing comes instead of a record, or a file ends, what w
 must be there.
 
 Any record is read from its offset (`pipelines.sources.offsets`) inside the graph, on every file system that
-TensorFlow opens, and its checksum is verified. That costs about 0.1 ms of a core more than reading in order.
+TensorFlow opens, and its checksum is verified. Those of a batch are opened together; see `_together`.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,17 @@ import tensorflow as tf
 
 import augrng as ar
 from augrng.arguments import asserted
+from pipelines.rows import each
 from pipelines.sources.offsets import FRAME, NotIndexedError, bounds_of
-from pipelines.sources.source import Record, Source, values_of
+from pipelines.sources.source import Reading, Record, Source, values_of
 from pipelines.steps import flat_mapped, mapped
 
 ACCESS = ("auto", "random", "stream")
 Parse = Callable[[Record, tf.Tensor], Record]  # from where a record lies ("path" or "tfds_id") and its bytes
 Parts = Sequence[tuple[int, int]]  # of each file how many records to leave out and how many to read then
 _UNBUFFERED = 2**17  # bytes of a record from which on a second read costs less than a copy by way of a buffer
+_AT_ONCE = 64  # records that are opened as one dataset
+_STRING = tf.TensorSpec([], tf.string)
 _OF_PLACES = ("file", "number", "offset", "length")  # these are no features of records
 
 
@@ -199,7 +203,10 @@ def random_access(
         source,
         size=size,
         records=places,
-        read=lambda places: mapped(flat_mapped(places, _with_bytes), completed),
+        read=Reading(
+            lambda places: mapped(flat_mapped(places, _with_bytes), completed),
+            functools.partial(_together, completed) if flat[-1] < _UNBUFFERED * size else None,
+        ),
         cause=cause,
         columns=columns,
     )
@@ -211,16 +218,55 @@ def _cut(bounds: np.ndarray, part: tuple[int, int]) -> np.ndarray:
     return bounds[np.minimum(np.arange(skip, skip + take + 1), len(bounds) - 1)]
 
 
-def _with_bytes(place: Record) -> tf.data.Dataset:
-    """A place and the bytes of its record, or if it cannot be read, bytes of another number."""
-    opened = tf.raw_ops.TFRecordDatasetV2(
+def _together(completed: Callable[[Record, tf.Tensor], Record], places: Record, most: int) -> tf.data.Dataset:
+    """A batch of what is made of places and their bytes; fails or is empty if one cannot be read.
+
+    So many files are opened as one dataset, of which the first element is taken. That takes a fourth of the
+    time of a function that opens one: 0.14 ms a record of 57 KB in place of 0.49 on an AMD EPYC. The strings
+    are copied more often, which costs more than it saves where they are long.
+    """
+    width = min(most, _AT_ONCE)
+    groups = -(-most // width)
+    count = tf.shape(places["length"])[0]
+    given = tf.minimum(tf.range(groups * width), count - 1)  # of fewer places the last again
+    cut = {
+        name: tf.reshape(tf.gather(part, given), [groups, width, *part.shape[1:]])
+        for name, part in places.items()
+    }
+
+    def of_group(places: Record) -> tf.data.Dataset:
+        rows = [{name: places[name][row] for name in ("file", "offset", "length")} for row in range(width)]
+        zipped = tf.raw_ops.ZipDataset(
+            input_datasets=[_opened(row) for row in rows],
+            output_types=[tf.string] * width,
+            output_shapes=[[]] * width,
+        )
+        strings = tf.data.experimental.from_variant(zipped, (_STRING,) * width).take(1)
+        return mapped(strings, lambda *strings: each(completed, places, tf.stack(strings)))
+
+    def joined(parts: Record) -> Record:
+        return tf.nest.map_structure(
+            lambda part: tf.reshape(part, [groups * width, *part.shape[2:]])[:count], parts
+        )
+
+    records = flat_mapped(tf.data.Dataset.from_tensor_slices(cut), of_group)
+    return mapped(records.batch(groups, drop_remainder=True), joined)
+
+
+def _opened(place: Record) -> tf.Tensor:
+    """The bytes of the record at a place, and of all that follow it, as the variant of a dataset."""
+    return tf.raw_ops.TFRecordDatasetV2(
         filenames=place["file"][None],
         compression_type="",
         buffer_size=tf.where(place["length"] < _UNBUFFERED, tf.maximum(place["length"], 0) + FRAME, 0),
         byte_offsets=place["offset"][None],
     )
+
+
+def _with_bytes(place: Record) -> tf.data.Dataset:
+    """A place and the bytes of its record, or if it cannot be read, bytes of another number."""
     instead = tf.data.Dataset.from_tensors((place, tf.where(place["length"] > 0, "", "lost")))
-    return _first(place, opened).concatenate(instead).take(1)
+    return _first(place, _opened(place)).concatenate(instead).take(1)
 
 
 def _first(place: Record, opened: tf.Tensor) -> tf.data.Dataset:
@@ -228,7 +274,7 @@ def _first(place: Record, opened: tf.Tensor) -> tf.data.Dataset:
 
     A dataset whose file cannot be opened fails again and again; beside one of a single element it ends.
     """
-    strings = tf.data.experimental.from_variant(opened, tf.TensorSpec([], tf.string))
+    strings = tf.data.experimental.from_variant(opened, _STRING)
     return tf.data.Dataset.zip(tf.data.Dataset.from_tensors(place), strings).ignore_errors(True)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 import augrng as ar
-from pipelines.steps import never_ends
+from pipelines.steps import mapped, never_ends
 
 Record = dict[str, tf.Tensor]
 DTYPES = ("uint8", "uint16")  # of decoded images
@@ -25,6 +25,28 @@ _NUMBER = "number in the source"
 # What `Source.cache` calls: `pipelines.images.cache` decodes, and stands above this module.
 caching: list[Callable[["Source", str | Path], "Source"]] = []
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".dib", ".webp")
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """What makes records of places: passes on what else it is given, and features may have any shape.
+
+    Args:
+      along: makes a dataset of records of one of places, in order. One that cannot be read fails by name.
+      together: makes a dataset of one batch of records of a batch of places, at most so many as it is told;
+        fails, or is empty, if one of them cannot be read, or there are none. None if `along` does as well.
+    """
+
+    along: Callable[[tf.data.Dataset], tf.data.Dataset]
+    together: Callable[[Record, int], tf.data.Dataset] | None = None
+
+    def then(self, function: Callable[[Record], Record]) -> "Reading":
+        """The same, and then a function of a record, or of a batch of them."""
+        first, whole = self.along, self.together
+        return Reading(
+            lambda places: mapped(first(places), function),
+            None if whole is None else lambda places, most: mapped(whole(places, most), function),
+        )
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -36,8 +58,7 @@ class Source:
       size: how many records there are, or None if that is not known.
       records: for random access: a graph function from indices, int64[N], to a batch of N records; with
         `read` to their places: what is known without reading, and an "id", the record's if that is known.
-      read: what makes records of places, in order, as a function of datasets. One that cannot be read fails
-        by name. It passes on what else it is given, and features may have any shape.
+      read: what makes records of places.
       cause: says of a place why its record cannot be read, as a dataset of one string; fails itself with what
         is to stop a run whatever becomes of broken records.
       columns: gives a scalar feature of all records, [size], better than by `read`.
@@ -52,7 +73,7 @@ class Source:
     name: str
     size: int | None
     records: Callable[[tf.Tensor], Record] | None = None
-    read: Callable[[tf.data.Dataset], tf.data.Dataset] | None = None
+    read: Reading | None = None
     cause: Callable[[Record], tf.data.Dataset] | None = None
     columns: Callable[[str], np.ndarray] | None = None
     stream: Callable[[], tf.data.Dataset] | None = None
@@ -191,7 +212,7 @@ class Source:
         if self.read is None:
             return self.from_record(start).enumerate(start)
         places = self.places(start).enumerate(start).map(lambda number, place: {**place, _NUMBER: number})
-        return self.read(places).map(lambda record: (record.pop(_NUMBER), record))
+        return self.read.along(places).map(lambda record: (record.pop(_NUMBER), record))
 
     def places(self, start: int) -> tf.data.Dataset:
         """With random access: what `records` gives from one record on, one by one."""
@@ -201,7 +222,7 @@ class Source:
 
     def completed(self, places: tf.data.Dataset) -> tf.data.Dataset:
         """The records of places, where `records` gives places."""
-        return places if self.read is None else self.read(places)
+        return places if self.read is None else self.read.along(places)
 
 
 def values_of(values: tf.data.Dataset) -> np.ndarray:

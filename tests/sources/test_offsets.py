@@ -12,7 +12,7 @@ import augrng as ar
 import pipelines as pl
 from pipelines.commands import build
 from pipelines.run.order import Order, ordered
-from pipelines.sources import offsets
+from pipelines.sources import offsets, record_files
 from pipelines.sources.offsets import BESIDE, bounds_of
 from tests.files import encoded
 
@@ -63,6 +63,13 @@ def placed(source, **options):
 
 def flat(batches):
     return [pair for batch in batches for pair in batch]
+
+
+def unoptimized():
+    """What `make_dataset` asks for too: TensorFlow's rewriting does not know offsets."""
+    options = tf.data.Options()
+    options.experimental_optimization.apply_default_optimizations = False
+    return options
 
 
 def by_hand(data):
@@ -172,7 +179,7 @@ def test_processes_may_make_an_index_at_once(python, files, tmp_path):
     program = """
 import os, sys
 pids = []
-from pipelines.sources import offsets
+from pipelines.sources import offsets, record_files
 for n in range(4):
     pid = os.fork()
     if not pid:
@@ -232,6 +239,25 @@ def test_eight_hosts_read_what_one_does(files):
     alone, parts = paths(), [paths(hosts=8, host=host) for host in range(8)]
     assert sorted(flat(alone)) == sorted(2 * source.column("path").tolist())
     assert [flat(part[number] for part in parts) for number in range(len(alone))] == alone
+
+
+@pytest.mark.parametrize("at_once", [3, 64])
+def test_a_batch_is_read_together(at_once, files, monkeypatch):
+    """Also one of fewer places than there may be, of one place twice, and of more than are opened at once."""
+    monkeypatch.setattr(record_files, "_AT_ONCE", at_once)
+    source = opened(files, access="random")
+    for wanted in ([19, 0, 0, 6, 7, 12, 3], [5], list(range(8))):
+        of = source.read.together(source.records(tf.constant(wanted, tf.int64)), 8).with_options(unoptimized())
+        (batch,) = of
+        assert batch["id"].numpy().tolist() == [1000 + number for number in wanted]
+        images = [encoded(PIXELS[number], "PNG") for number in wanted]
+        assert batch["image"].numpy().tolist() == images
+        assert batch["path"].numpy().tolist() == source.column("path")[wanted].tolist()
+    with open(files / "2.tfrecord", "r+b") as file:
+        file.seek(bounds_of([str(files / "2.tfrecord")])[0][0] + 20)
+        file.write(b"x")
+    with pytest.raises(tf.errors.DataLossError):
+        list(source.read.together(source.records(tf.constant([1, 7], tf.int64)), 8).with_options(unoptimized()))
 
 
 def test_parts_are_taken_by_id(files):
