@@ -1,4 +1,10 @@
-"""From records to batches."""
+"""From records to batches.
+
+Sources: from_folder, from_arrays, from_idx, from_tfds, from_tfrecords, from_coco, from_dataset, Source,
+  duplicate_ids
+Batches: make_dataset, skipped_ids
+For Keras: for_keras, KerasFeed
+"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +22,13 @@ from pipelines.sources.tfrecord import from_tfrecords as from_tfrecords
 from pipelines.train.keras_feed import KerasFeed as KerasFeed
 from pipelines.train.keras_feed import for_keras as for_keras
 
+__all__ = [  # noqa: RUF022  in the groups of the docstring
+    "from_folder", "from_arrays", "from_idx", "from_tfds", "from_tfrecords", "from_coco", "from_dataset",
+    "Source", "duplicate_ids",
+    "make_dataset", "skipped_ids",
+    "for_keras", "KerasFeed",
+]  # fmt: skip
+
 if TYPE_CHECKING:
     from pipelines.sources.tfds import from_tfds as from_tfds
 
@@ -30,4 +43,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), "from_tfds"])
+    return list(__all__)

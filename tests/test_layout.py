@@ -273,6 +273,7 @@ def test_the_commands_can_be_run():
         "experiment.py",
         "scenes.py",
         "simulate.py",
+        "reference.py",
         "export.py",
         "run_in_jax.py",
         "gpu_check.py",
