@@ -274,6 +274,7 @@ def test_the_commands_can_be_run():
         "scenes.py",
         "simulate.py",
         "reference.py",
+        "run_notebooks.py",
         "export.py",
         "run_in_jax.py",
         "gpu_check.py",
