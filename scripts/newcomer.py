@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""A newcomer's way, timed: a fresh clone, and then each command and program of the first page as it stands there.
+"""A newcomer's way, timed: a fresh clone, then each command and program of the first page as written there.
 
-The steps are read out of README.md: `scripts/demo`, the programs, the preview of an own folder, the replay of one
-of its pictures. The folder is made of crops of two photographs. The clone borrows the environment that runs this,
-unless --install makes it install everything anew.
+The steps are read out of README.md: `scripts/demo`, the programs, the preview of an own folder, the replay
+of one of its pictures. The folder is made of crops of two photographs. The clone borrows the environment
+that runs this, unless --install makes it install everything anew.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def borrow(clone: Path, source: Path) -> None:
-    """Gives the clone a .venv that stands for the interpreter which runs this, with the library in `source`."""
+    """Gives the clone a .venv that stands for the interpreter running this, with the library in `source`."""
     bin_ = clone / ".venv" / "bin"
     bin_.mkdir(parents=True)
     python = f'#!/bin/sh\nPYTHONPATH="{source}" exec "{sys.executable}" "$@"\n'
