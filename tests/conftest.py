@@ -133,6 +133,8 @@ SLOW = [
     "invariance",
     "commands",
     "device",
+    "pages",
+    "notebooks",
 ]  # files that take minutes
 
 
