@@ -135,6 +135,8 @@ SLOW = [
     "invariance",
     "commands",
     "device",
+    "pages",
+    "notebooks",
 ]  # files that take minutes
 
 

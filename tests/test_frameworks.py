@@ -1,18 +1,16 @@
-"""Other frameworks over the tf.data pipeline, by the README's programs; each in a process of its own."""
+"""Other frameworks over the tf.data pipeline, by the pages' programs; each in a process of its own."""
 
 import importlib.util
 import re
 
 import pytest
 
-from tests.conftest import ROOT
-
-README = (ROOT / "README.md").read_text()
+from tests.pages import PAGES, blocks
 
 
 def program(holding):
-    """The one program of the README that holds a text."""
-    (found,) = [text for text in re.findall(r"```py\n(.*?)```", README, re.S) if holding in text]
+    """The one program of the pages that holds a text."""
+    (found,) = [block.text for page in PAGES for block in blocks(page) if holding in block.text]
     return found
 
 
@@ -41,7 +39,7 @@ print("WEIGHTS", sum(float(np.abs(weights).sum()) for weights in model.get_weigh
 @pytest.mark.parametrize("backend", [pytest.param(name, marks=needs(name)) for name in ("jax", "torch")])
 def test_keras_trains_on_another_backend(python, backend):
     runs = [
-        python(DIGITS + program("keras.Sequential") + EVALUATE, env={"KERAS_BACKEND": backend})
+        python(DIGITS + program("pl.from_arrays(images[:1400]") + EVALUATE, env={"KERAS_BACKEND": backend})
         for _ in range(2)
     ]
     for printed in runs:
@@ -78,4 +76,4 @@ train = pl.make_dataset(pl.from_arrays(images[:1400], labels[:1400]), aug, batch
 
 @needs("torch")
 def test_an_iterable_dataset_gives_the_same_batches(python):
-    assert "RESULT same" in python(DIGITS + TRAIN + program("IterableDataset") + LOADED)
+    assert "RESULT same" in python(DIGITS + TRAIN + program("torch.utils.data.IterableDataset") + LOADED)

@@ -206,13 +206,13 @@ def test_only_the_folders_of_the_layout():
 
 
 @pytest.mark.parametrize("folder", ["augrng", "pipelines"])
-def test_the_picture_in_the_readme_names_each_module(folder):
-    picture = (ROOT / "README.md").read_text().split("## Layout")[1]
-    named, rooms = set(), {4: ""}
-    for line in re.split(rf"(?m)^    {folder}/.*\n", picture)[1].split("\n    scripts/")[0].splitlines():
-        depth, name = len(line) - len(line.lstrip()), line.split()[0] if line.strip() else ""
-        if depth <= 4:
-            break
+def test_the_picture_in_the_page_names_each_module(folder):
+    page = (ROOT / folder / "README.md").read_text()
+    head, *lines = re.findall(r"(?s)## Layout\n\n```text\n(.*?)\n(?:\n|```)", page)[0].splitlines()
+    assert head.startswith(f"{folder}/ ")
+    named, rooms = set(), {0: ""}
+    for line in lines:
+        depth, name = len(line) - len(line.lstrip()), line.split()[0]
         named.add(rooms[depth - 2] + name)
         rooms[depth] = rooms[depth - 2] + name
     files = {path.relative_to(ROOT / folder) for path in modules(folder)}
@@ -327,6 +327,9 @@ def test_the_commands_can_be_run():
         "experiment.py",
         "scenes.py",
         "simulate.py",
+        "reference.py",
+        "run_notebooks.py",
+        "newcomer.py",
         "export.py",
         "run_in_jax.py",
         "gpu_check.py",
