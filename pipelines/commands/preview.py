@@ -22,7 +22,8 @@ from augrng.targets.base import has
 from pipelines.commands.starting import Parser, json_option, report
 from pipelines.show.gallery import gallery
 from pipelines.show.pictures import UnreadableImageError, read_image
-from pipelines.show.sheets import Row, animation, augmented, contact_sheet
+from pipelines.show.sheets import animation, contact_sheet
+from pipelines.show.tiles import Row, augmented
 from pipelines.sources.digits import photo_paths
 from pipelines.sources.listing import listed
 from pipelines.sources.source import IMAGE_SUFFIXES
