@@ -64,7 +64,8 @@ def test_a_perspective_shows_the_source_where_it_was_drawn():
         lines += [[x, y, 1, 0, 0, 0, -u * x, -u * y, -u], [0, 0, 0, x, y, 1, -v * x, -v * y, -v]]
     homography = np.linalg.svd(np.array(lines))[2][-1].reshape(3, 3)
     shown = np.column_stack([square * (31, 23) + 0.5, np.ones(4)]) @ homography.T
-    expected = [[int(drawn[f"{name}_{axis}"]) + 0.5 for axis in "xy"] for name in names]
+    inwards = np.array([[int(drawn[f"{name}_{axis}"]) for axis in "xy"] for name in names])
+    expected = square * (31, 23) + inwards * np.where(square, -1, 1) + 0.5
     assert np.allclose(shown[:, :2] / shown[:, 2:], expected, atol=0.05)
 
 
