@@ -1,6 +1,7 @@
 """Augmented examples as tiles of a page: the picture, what was drawn, where its pixels come from."""
 
 import dataclasses
+import functools
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,13 +12,14 @@ from PIL import Image
 
 import augrng as ar
 from augrng import fixed
+from augrng.chain import Work
 from augrng.geometry import affine
+from augrng.program import Program
 from augrng.transforms import Transform
 from augrng.transforms.choosing import inside
 from augrng.transforms.parts import Map
 from pipelines.show.overlays import overlaid
 
-_BATCH_BYTES = 1 << 26  # of pixels that are augmented at once
 _LOSSLESS_BYTES = 6_000  # a PNG of up to so many is kept as it is
 _MOST_BYTES = 30_000  # of a JPEG, if one of the qualities gives so few
 _QUALITIES = (88, 75, 60, 45, 30, 15)
@@ -92,15 +94,15 @@ def tiles_of(row: Row, epochs: Sequence[int], side: int = 320) -> list[Tile]:
     Raises:
       ValueError: if the recipe refuses the example.
     """
-    found: list[tuple[int, Any, Any]] = []
-    at_once = 1 if row.further else max(1, _BATCH_BYTES // row.image.nbytes)
-    for start in range(0, len(epochs), at_once):
-        part = list(epochs[start : start + at_once])
-        found += zip(part, *_made(row, part), strict=True)
-    corners = corners_of(row, list(epochs))
+    if row.further:
+        made, corners = _made_alone(row, epochs), corners_of(row, epochs)
+    else:
+        made, works = _made(row, epochs)
+        work = tf.nest.map_structure(lambda *parts: tf.concat(parts, 0), *works)
+        corners = _corners(row, work)
     return [
         _tile(row, epoch, example, params, mine, side)
-        for (epoch, example, params), mine in zip(found, corners, strict=True)
+        for epoch, (example, params), mine in zip(epochs, made, corners, strict=True)
     ]
 
 
@@ -111,21 +113,46 @@ def original(row: Row, side: int = 320) -> Picture:
 
 def augmented(row: Row, epoch: int) -> tuple[dict[str, Any], list[str]]:
     """An example in an epoch, and a line for each transform that acts: what was drawn."""
-    (example,), (params,) = _made(row, [epoch])
+    ((example, params),) = _made_alone(row, [epoch]) if row.further else _made(row, [epoch])[0]
     return example, [said for said in row.aug.describe(params).values() if said]
 
 
-def _made(row: Row, epochs: Sequence[int]) -> tuple[list[Any], list[Any]]:
-    """The example in each of the epochs, and its params; one with targets comes alone."""
-    aug, size = row.aug, row.image.shape[:2]
-    if row.further or len(epochs) == 1:
-        params = [aug.sample(row.id, epoch, size, row.example) for epoch in epochs]
-        return [aug.apply(row.example, drawn) for drawn in params], params
-    count = len(epochs)
-    drawn = aug.sample([row.id] * count, epochs, [size] * count)
-    images = aug.apply(np.broadcast_to(row.image, (count, *row.image.shape)), drawn)
+def _made_alone(row: Row, epochs: Sequence[int]) -> list[tuple[Any, Any]]:
+    """An example with targets in each of the epochs, and its params."""
+    _check(row.aug)
+    params = [row.aug.sample(row.id, epoch, row.image.shape[:2], row.example) for epoch in epochs]
+    return [(row.aug.apply(row.example, drawn), drawn) for drawn in params]
+
+
+def _made(row: Row, epochs: Sequence[int]) -> tuple[list[tuple[Any, Any]], list[Work]]:
+    """An example without targets in each of the epochs, with its params; and what was done for it."""
+    _check(row.aug)
+    program, count, sizes = row.aug.program, len(epochs), [row.image.shape[:2]] * len(epochs)
+    program.check_pixels(row.image.dtype, row.image.shape[2])
+    drawn = row.aug.sample([row.id] * count, list(epochs), sizes)
+    made = _of_any_size(program, row.image.dtype.name, row.image.shape[2])
+    images, works = zip(*(made(row.image, row.id, epoch, program.pairs) for epoch in epochs), strict=True)
     params = [tf.nest.map_structure(lambda part: part[place], drawn) for place in range(count)]  # noqa: B023
-    return [{"image": image} for image in images], params
+    return [({"image": image}, mine) for image, mine in zip(images, params, strict=True)], list(works)
+
+
+def _check(aug: ar.Compose) -> None:
+    if aug.mixer is not None:
+        raise ValueError("the recipe mixes examples, and each is shown alone; see Compose.unmixed")
+
+
+@functools.lru_cache(maxsize=64)
+def _of_any_size(program: Program, dtype: str, channels: int) -> Any:
+    """What a recipe does to an image, compiled once for all sizes and seeds; a call is compiled for each."""
+
+    def made(image: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor, pairs: tf.Tensor) -> Any:
+        sizes = tf.shape(image, tf.int64)[None, :2]
+        work = program.plan(id_[None], epoch, sizes, None, pairs)
+        return program.applied(image, image, work, sizes), work
+
+    number = tf.TensorSpec([], tf.int64)
+    image, pairs = tf.TensorSpec([None, None, channels], dtype), tf.TensorSpec([None, 2], tf.int64)
+    return tf.function(made, input_signature=[image, number, number, pairs], autograph=False)
 
 
 def _tile(row: Row, epoch: int, example: Any, params: Any, corners: np.ndarray, side: int) -> Tile:
@@ -166,11 +193,17 @@ def _acts(transform: Transform, drawn: Mapping[str, tf.Tensor], size: tuple[int,
 
 def corners_of(row: Row, epochs: Sequence[int]) -> np.ndarray:
     """The corners of what comes out in the source of an example, see `Tile`, float64[epochs, 4, 2]."""
-    program, size, count = row.aug.program, row.image.shape[:2], len(epochs)
-    sizes = tf.constant([size] * count, tf.int64)
+    program, count = row.aug.program, len(epochs)
     seen = program.seen(row.example, single=True) if program.needs_boxes else {}
     seen = tf.nest.map_structure(lambda part: tf.repeat(part[None], count, 0), seen)
-    legs = program.legs(program.plan([row.id] * count, epochs, sizes, seen), sizes)
+    sizes = tf.constant([row.image.shape[:2]] * count, tf.int64)
+    return _corners(row, program.plan([row.id] * count, list(epochs), sizes, seen))
+
+
+def _corners(row: Row, work: Work) -> np.ndarray:
+    size = row.image.shape[:2]
+    sizes = tf.constant([size] * len(work.map), tf.int64)
+    legs = row.aug.program.legs(work, sizes)
     last = (legs[-1].after if legs else sizes).numpy().astype(np.float64)
     square = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float64)
     points = square * last[:, None, ::-1]

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import augrng as ar
-from pipelines.show.tiles import Row, corners_of, encoded, original, tiles_of
+from pipelines.show.tiles import Row, acting, corners_of, encoded, original, tiles_of
 
 SMALL = np.random.default_rng(1).integers(0, 256, (24, 32, 3), np.uint8)
 EPOCHS = [0, 1, 2, 5]
@@ -71,16 +71,17 @@ def test_a_perspective_shows_the_source_where_it_was_drawn():
 
 def test_targets_are_drawn_and_examples_with_them_come_one_by_one():
     boxes = np.float32([[4, 4, 20, 20]])
-    plain, boxed = (tiles_of(row([ar.RandomFlip()], **more), [0, 1]) for more in ({}, {"boxes": boxes}))
+    plain, boxed = (tiles_of(row([ar.RandomFlip()], **more), [0]) for more in ({}, {"boxes": boxes}))
     for one, other in zip(plain, boxed, strict=True):
         assert one.draws == other.draws
         assert not np.array_equal(one.picture.pixels, other.picture.pixels)
 
 
-def test_what_is_not_chosen_is_not_said():
-    one = row([ar.OneOf([ar.RandomInvert(p=1), ar.RandomRotation(40)])])
-    tiles = tiles_of(one, list(range(8)))
-    assert {tuple(name for name in tile.acted if "/" in name) for tile in tiles} == {
-        ("one_of/random_invert",),
-        ("one_of/random_rotation",),
+def test_what_was_not_chosen_is_not_said():
+    aug = ar.Compose([ar.OneOf([ar.RandomInvert(p=1), ar.RandomRotation(40)]), ar.RandomFlip(p=0)], seed=3)
+    drawn = [aug.sample(41, epoch, (24, 32)) for epoch in range(8)]
+    said = {tuple(aug.describe(params)) for params in drawn}
+    assert said == {("one_of", f"one_of/random_{name}", "random_flip") for name in ("invert", "rotation")}
+    assert {tuple(acting(aug, params, (24, 32))) for params in drawn} == {
+        ("one_of/random_invert", "one_of/random_rotation")
     }
