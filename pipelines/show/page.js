@@ -29,6 +29,9 @@ const same = (one, other) =>
 /** The transforms that drew something to be seen. */
 const changing = (tile) => tile.acted.filter((name) => data.drawing.includes(name));
 
+/** Whether a transform, and what it chose among, left the picture as it was. */
+const idle = (tile, name) => !tile.acted.some((other) => other === name || other.startsWith(`${name}/`));
+
 /** The places that stand side by side in the row of an example. */
 function places() {
   if (chosen.columns === null) return [chosen.at];
@@ -195,7 +198,7 @@ function turned(tile, one) {
   const { across, down, mirrored, angle } = lying(one, tile), degrees = Math.abs((angle * 180) / Math.PI).toFixed(1);
   const by = degrees === "0.0" ? "" : `, turned ${degrees}° ${angle > 0 ? "clockwise" : "counter-clockwise"}`;
   const size = [across, down].map(Math.round).join(" × ");
-  return `It is ${size} pixels of ${pixels(one.original.size)}${by}${mirrored ? ", mirrored" : ""}.`;
+  return `The window is ${size} pixels of ${pixels(one.original.size)}${by}${mirrored ? ", mirrored" : ""}.`;
 }
 
 const pixels = ([width, height]) => `${width} × ${height}`;
@@ -214,7 +217,7 @@ function open(cell) {
   byId("sizes").textContent = `what comes out: ${pixels(tile.size)} pixels${smaller}`;
   byId("draws").replaceChildren(...data.names.filter((name) => name in tile.draws).flatMap((name) => [
     made("dt", {}, name),
-    made("dd", {}, tile.draws[name] + (tile.acted.includes(name) ? "" : " (changed nothing)")),
+    made("dd", {}, tile.draws[name] + (idle(tile, name) ? " (changed nothing)" : "")),
   ]));
   byId("where").textContent = tile.command
     ? "Replayed, from the folder in which this page was made, by" : "A command that replays it:";
@@ -260,7 +263,7 @@ function options(select, pairs, changed) {
 }
 
 document.documentElement.style.setProperty("--tile", `${data.tile}px`);
-options(byId("columns"), [...varied.map((place) => [String(place), axes[place].title]), ["", "one of each"]],
+options(byId("columns"), [...varied.map((place) => [String(place), axes[place].title]), ["", "one at a time"]],
   (value) => { chosen.columns = value === "" ? null : Number(value); });
 byId("columns").value = String(chosen.columns);
 const labels = [...new Set(data.examples.map((one) => one.label))];

@@ -195,7 +195,7 @@ def corners_of(row: Row, epochs: Sequence[int]) -> np.ndarray:
     """The corners of what comes out in the source of an example, see `Tile`, float64[epochs, 4, 2]."""
     program, count = row.aug.program, len(epochs)
     seen = program.seen(row.example, single=True) if program.needs_boxes else {}
-    seen = tf.nest.map_structure(lambda part: tf.repeat(part[None], count, 0), seen)
+    seen = tf.nest.map_structure(lambda part: tf.repeat(part, count, 0), seen)
     sizes = tf.constant([row.image.shape[:2]] * count, tf.int64)
     return _corners(row, program.plan([row.id] * count, list(epochs), sizes, seen))
 

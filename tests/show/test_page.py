@@ -71,6 +71,7 @@ def context():
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS.split())
         context = browser.new_context(viewport={"width": 1000, "height": 800})
         context.set_offline(True)
+        context.set_default_timeout(120_000)  # ms; a machine may be busy
         yield context
         browser.close()
 
@@ -141,20 +142,26 @@ def test_the_command_of_a_picture_makes_its_pixels(folder, pages, tmp_path):
     assert np.array_equal(np.asarray(Image.open(tmp_path / "again.png")), decoded(tile["src"]))
 
 
-def test_what_cannot_be_replayed_says_why(tmp_path, capsys):
+def test_targets_are_drawn_and_what_cannot_be_replayed_says_why(tmp_path):
     (tmp_path / "in" / "a").mkdir(parents=True)
+    known = tmp_path / "known.json"
+    known.write_text(json.dumps({"a/1.png": {"boxes": [[2, 3, 9, 17]]}}))
     for name in ("a/1.png", "2.png", "-3.tif"):
         Image.new("RGB", (24, 20)).save(tmp_path / "in" / name)
     out = tmp_path / "x.html"
-    assert (
-        preview.main([str(tmp_path / "in"), "--recipe", "RandomFlip()", "--epochs", "1", "--html", str(out)])
-        == 0
-    )
+    options = ["--targets", str(known), "--recipe", "RandomFlip(p=1)", "--epochs", "1", "--html", str(out)]
+    assert preview.main([str(tmp_path / "in"), *options]) == 0
     told = json.loads(out.read_text().split('id="data">')[1].split("</script>")[0])
     said = {one["title"]: one["refusal"] for one in told["examples"]}
     assert "must lie in subfolders" in said["2.png"]
     assert "does not read .tif" in said["-3.tif"]
     assert all(tile["command"] is None for one in told["examples"] for tile in one["tiles"][0])
+    one = next(one for one in told["examples"] if one["title"] == "a/1.png")
+    for picture, columns in ((one["original"], (2, 9)), (one["tiles"][0][0], (24 - 9, 24 - 2))):
+        drawn = decoded(picture["src"]).any(-1)  # on black
+        assert drawn[10, [columns[0], columns[1]]].all()
+        assert not drawn[10, columns[0] + 3 : columns[1] - 3].any()
+        assert not drawn[:2].any()
     said = command(tmp_path / "r.json", File(tmp_path / "-x.jpg", "-x.jpg"), 1)
     args = replay.parse(shlex.split(said)[2:])
     assert (args.path, args.source, args.epoch) == ("-x.jpg", f"folder:{tmp_path}", 1)
@@ -275,7 +282,7 @@ def test_sweeps_and_sliders_show_what_was_made(opened, pages):
     assert not page.get_by_role("slider", name="seed").is_visible()
     page.get_by_role("slider", name="degrees").press("ArrowRight")
     assert shown() == one["tiles"][1][1]["src"]
-    page.select_option("#columns", label="one of each")
+    page.select_option("#columns", label="one at a time")
     assert page.locator(".tile").count() == 2
     assert captions(page)[0] == "seed 6, degrees (-80, -40), epoch 1"
 
@@ -299,6 +306,19 @@ def test_an_opened_picture_shows_its_window_draws_and_command(opened, pages):
     page.locator("#copied").get_by_text("cop").wait_for()
     page.get_by_role("button", name="Close").click()
     assert not page.locator("dialog").is_visible()
+
+
+def test_the_commands_of_its_readme_are_commands():
+    text = (Path(preview.__file__).parents[1] / "show" / "README.md").read_text()
+    lines = [shlex.split(line) for line in text.splitlines() if line.startswith("augrng ")]
+    assert {words[1] for words in lines} == {"preview", "replay"}
+    for _, name, *words in lines:
+        if name == "replay":
+            assert replay.parse(words).decode == "full"
+            continue
+        args = preview.arguments_of().parse_args(words)
+        aug = ar.read_recipe(args.recipe, 0) if args.recipe else preview.default_recipe(0)
+        assert preview.gallery_of(args, aug).recipes
 
 
 @pytest.mark.parametrize(

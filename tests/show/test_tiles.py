@@ -53,6 +53,14 @@ def test_corners_of_a_window(transforms, expected):
     assert np.allclose(corners_of(row(transforms), [0])[0], expected, atol=1e-6)
 
 
+def test_corners_of_a_window_that_is_drawn_by_boxes():
+    one = row([ar.BoxSafeCrop(8, 8), ar.RandomFlip(p=1)], boxes=np.float32([[2, 2, 20, 20], [8, 4, 30, 22]]))
+    drawn = one.aug.sample(41, 2, (24, 32), one.example)["box_safe_crop"]
+    top, left, height, width = (int(drawn[name]) for name in ("top", "left", "height", "width"))
+    (right, upper), _, (other, lower), _ = corners_of(one, [0, 2])[1] * (32, 24)
+    assert np.allclose([upper, lower, other, right], [top, top + height, left, left + width], atol=1e-3)
+
+
 def test_a_perspective_shows_the_source_where_it_was_drawn():
     """Its corners in the source, four pairs of points, are a map; it shows the outermost pixels as drawn."""
     one = row([ar.RandomPerspective(0.5, p=1)])
