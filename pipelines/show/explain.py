@@ -14,7 +14,7 @@ _WINDOW, _X, _Y = (230, 60, 50), (40, 120, 220), (30, 160, 80)
 
 def window_of(aug: ar.Compose, replayed: Replayed) -> np.ndarray:
     """The corners (x, y) in the source of what comes out, in pixels, float64[4, 2]; see `tiles.Tile`."""
-    further = {name: value for name, value in replayed.example.items() if name != "image"}
+    further = {name: value for name, value in replayed.record.items() if name != "image"}
     row = Row("", replayed.source, replayed.id, aug, further)
     return corners_of(row, [replayed.epoch])[0] * replayed.source.shape[1::-1]
 
