@@ -11,7 +11,7 @@ import tensorflow as tf
 from augrng import arguments
 from augrng.chain import Chain, Work
 from augrng.geometry.sampling import Sampling
-from augrng.maps import Geometry
+from augrng.maps import Geometry, Leg
 from augrng.targets import Mask, Target
 from augrng.targets.base import Tensors, found, has, put
 from augrng.targets.declared import boxes_of, inferred, move, passed, rectangles
@@ -158,6 +158,10 @@ class Program:
         return self._chain.plan(
             self.pairs if pairs is None else pairs, ids, tf.reshape(epoch, [-1]), sizes, boxes
         )
+
+    def legs(self, work: Work, sizes: tf.Tensor) -> list[Leg]:
+        """How the stages that move pixels move them, one after the other; `sizes` as for `plan`."""
+        return self._chain.legs(work, sizes)
 
     def targets_of(self, names: Iterable[str]) -> Mapping[str, Target]:
         """The targets of examples with these names in them, by name."""

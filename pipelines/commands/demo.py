@@ -15,7 +15,8 @@ import augrng as ar
 import pipelines as pl
 from pipelines.commands.starting import Parser, json_option, report
 from pipelines.images.decode import decode
-from pipelines.show.sheets import Row, contact_sheet
+from pipelines.show.sheets import contact_sheet
+from pipelines.show.tiles import Row
 from pipelines.sources import digits
 from pipelines.sources.source import Record
 

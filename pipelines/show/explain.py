@@ -1,30 +1,22 @@
 """Where the pixels of an example come from, drawn: the source, the window that is read, its axes."""
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image, ImageDraw
 
 import augrng as ar
-from augrng import fixed
 from pipelines.show.replay import Replayed
-from pipelines.show.sheets import BACKGROUND, INK, font, scaled
+from pipelines.show.sheets import BACKGROUND, INK, font
+from pipelines.show.tiles import Row, corners_of, scaled
 
 _MARGIN, _LINE = 12, 15
 _WINDOW, _X, _Y = (230, 60, 50), (40, 120, 220), (30, 160, 80)
 
 
 def window_of(aug: ar.Compose, replayed: Replayed) -> np.ndarray:
-    """The corners (x, y) in the source of what the first map of a recipe reads, float64[4, 2].
-
-    In the order of the output's corners: upper left, upper right, lower right, lower left.
-    """
-    size = tf.constant([replayed.source.shape[:2]], tf.int64)
-    seen = aug.program.seen(replayed.example, single=True) if aug.program.needs_boxes else {}
-    seen = tf.nest.map_structure(lambda part: part[None], seen)
-    matrix = aug.program.plan([replayed.id], replayed.epoch, size, seen).map[0].numpy() / fixed.ONE
-    height, width = aug.program.first_size or aug.size_after(*replayed.source.shape[:2])
-    corners = np.array([(0, 0, 1), (width, 0, 1), (width, height, 1), (0, height, 1)], np.float64)
-    return corners @ matrix.T
+    """The corners (x, y) in the source of what comes out, in pixels, float64[4, 2]; see `tiles.Tile`."""
+    further = {name: value for name, value in replayed.record.items() if name != "image"}
+    row = Row("", replayed.source, replayed.id, aug, further)
+    return corners_of(row, [replayed.epoch])[0] * replayed.source.shape[1::-1]
 
 
 def explained(aug: ar.Compose, replayed: Replayed, side: int = 480) -> Image.Image:

@@ -11,7 +11,8 @@ import augrng as ar
 from augrng.compose import as_compose
 from augrng.targets import Target
 from augrng.targets.declared import inferred
-from pipelines.show.sheets import Row, contact_sheet, table
+from pipelines.show.sheets import contact_sheet, table
+from pipelines.show.tiles import Row
 
 
 def show(

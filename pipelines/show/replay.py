@@ -47,6 +47,7 @@ class Replayed:
       epoch: in which it comes so.
       example: what `make_dataset` gives of it.
       source: its picture as it is, upright, [H, W, C].
+      record: what the source has of it.
       draws: of each transform, in the recipe's order.
     """
 
@@ -54,6 +55,7 @@ class Replayed:
     epoch: int
     example: dict[str, Any]
     source: np.ndarray
+    record: Record
     draws: list[Draw]
 
 
@@ -87,7 +89,7 @@ class Replayer:
         record = next(iter(self._one.dataset()))
         picture = self._picture(record)
         draws = draws_of(self.aug, id, epoch, picture.shape[:2], record)
-        return Replayed(id=int(id), epoch=int(epoch), example=example, source=picture, draws=draws)
+        return Replayed(int(id), int(epoch), example, picture, record, draws)
 
     def example(self, id: int, epoch: int) -> dict[str, Any]:
         """What `make_dataset` gives of one example, without the dimension B.

@@ -1,40 +1,20 @@
 """Contact sheets: rows are examples, columns the original and several epochs, with what was drawn."""
 
-import dataclasses
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
-import augrng as ar
 from augrng.targets import Target
 from pipelines.show.overlays import overlaid
+from pipelines.show.tiles import Row, augmented, scaled
 
 _MARGIN = 6
 _LINE = 13
 BACKGROUND, INK = (250, 250, 250), (20, 20, 20)
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """An example: its title, its pixels uint8[H, W, C], its id and the recipe to apply.
-
-    What it has of the recipe's targets beside its image, in `further`, is drawn over it.
-    """
-
-    title: str
-    image: np.ndarray
-    id: int
-    aug: ar.Compose
-    further: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-
-    @property
-    def example(self) -> dict[str, Any]:
-        return {**self.further, "image": self.image}
 
 
 def contact_sheet(rows: Sequence[Row], epochs: Sequence[int], tile: int = 160) -> Image.Image:
@@ -122,12 +102,6 @@ def animation(rows: Sequence[Row], epochs: Sequence[int], tile: int = 160) -> li
     return frames
 
 
-def augmented(row: Row, epoch: int) -> tuple[dict[str, Any], list[str]]:
-    """An example in an epoch, and a line for each transform that acts: what was drawn."""
-    params = row.aug.sample(row.id, epoch, row.image.shape[:2], row.example)
-    return row.aug.apply(row.example, params), [said for said in row.aug.describe(params).values() if said]
-
-
 def _paste(
     sheet: Image.Image,
     place: tuple[int, int],
@@ -141,20 +115,6 @@ def _paste(
     for line, caption in enumerate(captions):
         place_below = (place[0], place[1] + tile + line * _LINE)
         ImageDraw.Draw(sheet).text(place_below, caption, fill=INK, font=font())
-
-
-def scaled(image: Any, side: int) -> tuple[Image.Image, float]:
-    """An image [H, W, C] as an RGB picture whose longer side is this, and by how much it was made larger.
-
-    uint16 and floats, white being 1, become bytes; of alpha nothing is seen.
-    """
-    pixels = tf.image.convert_image_dtype(image, tf.uint8, saturate=True).numpy()
-    pixels = pixels[..., 0] if pixels.shape[-1] < 3 else pixels[..., :3]
-    picture = Image.fromarray(pixels).convert("RGB")
-    scale = side / max(picture.size)
-    width, height = (max(1, round(edge * scale)) for edge in picture.size)
-    how = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.LANCZOS
-    return picture.resize((width, height), how), scale
 
 
 @functools.cache
