@@ -61,7 +61,8 @@ AUGRNG = {
             "transforms",
         ),
     },
-    "written": {"compose", "reading", "recipe", "transforms"},
+    "written": {"compose", "reading", "recipe", "targets", "transforms"},
+    "python": {"compose", "random", "targets", "transforms"},
     "presets": {"compose", "recipe", "transforms"},
     "output": set(),
     "fingerprint": {"arguments"},
@@ -92,7 +93,8 @@ PIPELINES = {
     "train": {"run", "sources"},
     "disk": {"images", "run", "sources", "steps"},
     "show": {"images", "run", "sources"},
-    "commands": {"train", "disk", "images", "run", "service", "show", "sources", "steps"},
+    "live": {"show", "sources"},
+    "commands": {"live", "train", "disk", "images", "run", "service", "show", "sources", "steps"},
     "bench": {"commands", "disk", "images", "run", "sources", "steps"},
 }
 ROOMS = [("augrng", AUGRNG), ("pipelines", PIPELINES)]
@@ -278,6 +280,7 @@ def test_the_commands_can_be_run():
         "gpu_check.py",
         "replay.py",
         "service.py",
+        "serve.py",
     ):
         assert (ROOT / "scripts" / script).stat().st_mode & 0o111
     assert Path(ROOT / ".ci" / "run").stat().st_mode & 0o111
