@@ -106,7 +106,7 @@ def pixels_of(page, number):
 
 
 def titles(page):
-    return page.locator("#transforms > div > ol > .card h3").all_inner_texts()
+    return page.locator("#transforms > div > ol > .card > .head h3").all_inner_texts()
 
 
 def test_tiles_are_what_the_recipe_gives(opened, photos):
