@@ -43,6 +43,7 @@ def application(album: Album, aug: ar.Compose, port: int) -> flask.Flask:
     app = flask.Flask(__name__, static_folder="page", static_url_path="/page")
     app.config["MAX_CONTENT_LENGTH"] = MOST_BODY
     app.url_map.merge_slashes = False
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # draws stand in the recipe's order
     hosts = [f"{name}:{port}" for name in ("127.0.0.1", "localhost")]
     hosts += ["127.0.0.1", "localhost"] * (port == 80)
     begins = said_of(aug)
@@ -96,14 +97,15 @@ def application(album: Album, aug: ar.Compose, port: int) -> flask.Flask:
         body = _body()
         return detail(album, composed(_recipe_of(body)), _place(body.get("tile")), _DETAIL_SIDE)
 
+    # What a user types wrong is an answer like others: browsers log statuses of errors as the page's own.
     @app.errorhandler(MistakenError)
     def mistaken(error: MistakenError) -> tuple[dict[str, Any], int]:
-        return {"mistakes": [mistake._asdict() for mistake in error.mistakes]}, 422
+        return {"mistakes": [mistake._asdict() for mistake in error.mistakes]}, 200
 
     @app.errorhandler(UnreadableImageError)
     @app.errorhandler(ValueError)
     def refused(error: Exception) -> tuple[dict[str, Any], int]:
-        return {"error": str(error)}, 422
+        return {"error": str(error)}, 200
 
     @app.errorhandler(IndexError)
     def absent(error: IndexError) -> tuple[dict[str, Any], int]:

@@ -117,7 +117,7 @@ def _described(kind: type[Transform]) -> dict[str, Any]:
     fields += [field for field in dataclasses.fields(kind) if field.kw_only]
     return {
         "type": kind.__name__,
-        "does": str(inspect.getdoc(kind)).splitlines()[0],
+        "does": str(inspect.getdoc(kind)).splitlines()[0].replace("`", ""),
         "arguments": [_control(kind, field, hints[field.name], said.get(field.name, "")) for field in fields],
         "start": start_of(kind),
     }
@@ -201,4 +201,4 @@ def _said_of_arguments(kind: type[Transform]) -> dict[str, str]:
     """What a docstring says of each argument, in one line."""
     text = str(inspect.getdoc(kind)).partition("\nArgs:\n")[2].partition("\n\n")[0]
     found = re.findall(r"(?m)^  (\w+): (.*(?:\n    .*)*)", text)
-    return {name: " ".join(said.split()) for name, said in found}
+    return {name: " ".join(said.split()).replace("`", "") for name, said in found}

@@ -16,7 +16,7 @@ export async function ask(path, body, signal) {
   }
   const response = await fetch(path, options);
   const answer = await response.json();
-  if (!response.ok) throw new Refused(answer);
+  if (answer.error || answer.mistakes) throw new Refused(answer);
   return answer;
 }
 

@@ -126,5 +126,7 @@ function either(argument, value, set) {
     ...kinds.map((one) => element("option", { selected: one === kind }, one)));
   const original = set;
   set = (found) => { last = found; original(found); };
-  return grouped(argument, choice, shown);
+  const made = grouped(argument, shown);
+  made.querySelector("legend").after(choice);
+  return made;
 }

@@ -13,11 +13,13 @@ export function layOut(places, across, images, opened) {
   const before = [...grid.children];
   const figures = places.map((place, number) => {
     const figure = before[number] ?? emptyFigure();
-    figure.dataset.place = key(place);
     figure.querySelector("button").onclick = () => opened(place);
-    const [image, epoch] = place;
-    figure.querySelector("figcaption").replaceChildren(element("b", {}, images[image].name), ` epoch ${epoch}`, element("span"));
-    figure.dataset.name = images[image].name;
+    if (figure.dataset.place !== key(place)) {
+      const [image, epoch] = place;
+      figure.querySelector("figcaption").replaceChildren(element("b", {}, images[image].name), ` epoch ${epoch}`, element("span"));
+      figure.dataset.name = images[image].name;
+    }
+    figure.dataset.place = key(place);
     if (!at("originals").checked) figure.querySelector(".original")?.remove();
     return figure;
   });
