@@ -137,7 +137,7 @@ def test_tiles_have_the_pixels_of_the_recipe(album):
     aug = ar.Compose(
         [ar.RandomCrop(24, 24), ar.RandomRotation(15), ar.RandomGamma(0.5, 2), ar.RandomHue(0.2)], seed=5
     )
-    places = [Place(image, epoch) for epoch in (0, 2**40) for image in (0, 1, 2, 3)]
+    places = [Place(image, epoch) for epoch in (0, 2**40) for image in (0, 2, 3)]
     made = tiles(album, aug, places, lambda: False)
     for place, tile in zip(places, made, strict=True):
         if place.image == 3:

@@ -172,7 +172,7 @@ def test_a_thousand_requests(ask):
         some(number)
     files, megabytes = ask.files(), ask.megabytes()
     for number in range(1000):
-        if number % 25 == 0:
+        if number % 50 == 0:
             some(number)
         elif number % 3 == 0:
             assert b"p must be a number" in ask("/load", {"text": f"RandomFlip(p={number + 1})"})[2]
