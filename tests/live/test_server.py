@@ -3,6 +3,7 @@
 import contextlib
 import json
 import socket
+import threading
 import time
 
 import pytest
@@ -158,6 +159,21 @@ def test_a_client_that_goes_away_costs_nothing(ask):
             break
         time.sleep(0.1)
     assert ask.files() <= before + 1
+
+
+def test_a_slow_request_does_not_hold_up_others(ask):
+    steps = [{"type": "RandAugment", "n": 8, "name": str(number)} for number in range(2)]
+    body = {"recipe": {"seed": "1", "transforms": steps}, "tiles": [[image, 0] for image in range(3)]}
+    answers = []
+    slow = [threading.Thread(target=lambda: answers.append(ask("/tiles", body)[0])) for _ in range(2)]
+    for thread in slow:
+        thread.start()
+    assert ask("/start")[0] == 200
+    assert ask("/load", {"text": "RandomFlip()"})[0] == 200
+    assert answers == []
+    for thread in slow:
+        thread.join()
+    assert answers == [200, 200]
 
 
 def test_a_thousand_requests(ask):

@@ -23,7 +23,7 @@ function places() {
 }
 
 // Tiles follow changes: one drawing at a time, always of the latest state; a slow one gives way.
-export function changed() {
+function changed() {
   if (running) {
     waiting = true;
     if (performance.now() - running.since > PATIENCE) running.controller.abort();
