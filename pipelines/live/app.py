@@ -10,12 +10,11 @@ from typing import Any
 import flask
 from werkzeug.exceptions import HTTPException
 
-import augrng as ar
 from augrng.python import as_python
 from pipelines.live.album import Album
 from pipelines.live.controls import catalogue
 from pipelines.live.drawing import MOST_EPOCH, MOST_TILES, GoneError, Place, as_url, detail, tiles
-from pipelines.live.recipes import MistakenError, composed, loaded, said_of
+from pipelines.live.recipes import MistakenError, composed, loaded
 from pipelines.show.pictures import UnreadableImageError
 
 MOST_BODY = 256 * 1024  # bytes of a request
@@ -32,12 +31,12 @@ _HEADERS = {
 }
 
 
-def application(album: Album, aug: ar.Compose, port: int) -> flask.Flask:
+def application(album: Album, begins: dict[str, Any], port: int) -> flask.Flask:
     """The page and what it asks for.
 
     Args:
       album: the images that it may show.
-      aug: the recipe that it begins with.
+      begins: the recipe that it begins with, of `said_of`.
       port: that it is asked at; every other Host is refused.
     """
     app = flask.Flask(__name__, static_folder="page", static_url_path="/page")
@@ -46,7 +45,6 @@ def application(album: Album, aug: ar.Compose, port: int) -> flask.Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # draws stand in the recipe's order
     hosts = [f"{name}:{port}" for name in ("127.0.0.1", "localhost")]
     hosts += ["127.0.0.1", "localhost"] * (port == 80)
-    begins = said_of(aug)
 
     @app.before_request
     def ours() -> None:

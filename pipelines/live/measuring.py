@@ -18,7 +18,7 @@ from pipelines.live.drawing import Place, tiles
 from pipelines.live.recipes import composed
 
 _SIDE, _TILES, _TIMES = 256, 12, 5
-_RECIPES = {
+_RECIPES: dict[str, list[dict[str, object]]] = {
     "RandomResizedCrop, RandomFlip": [
         {"type": "RandomResizedCrop", "height": 224, "width": 224, "scale": ["*", 1]},
         {"type": "RandomFlip"},

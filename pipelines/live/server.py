@@ -10,6 +10,7 @@ from waitress.server import BaseWSGIServer
 import augrng as ar
 from pipelines.live.album import Album
 from pipelines.live.app import MOST_BODY, application
+from pipelines.live.recipes import said_of
 
 HOST = "127.0.0.1"
 _THREADS = 8
@@ -20,12 +21,15 @@ def server(album: Album, aug: ar.Compose, port: int) -> BaseWSGIServer:
     """A server that listens; `run` it, and `close` it.
 
     Args:
-      album, aug: see `application`.
+      album: see `application`.
+      aug: the recipe that the page begins with.
       port: to listen at, of 127.0.0.1; 0 for one that is free, see `effective_port` of what is returned.
 
     Raises:
+      MistakenError: if the page cannot show the recipe.
       OSError: if the port is in use, or not to be had.
     """
+    begins = said_of(aug)
 
     def answer(environ: dict[str, Any], start_response: Any) -> Any:
         return served(environ, start_response)
@@ -48,5 +52,5 @@ def server(album: Album, aug: ar.Compose, port: int) -> BaseWSGIServer:
         log_socket_errors=False,
         ident=None,
     )
-    served = application(album, aug, listening.effective_port)
+    served = application(album, begins, listening.effective_port)
     return listening

@@ -195,4 +195,4 @@ def test_wrong_requests_are_answered_with_reasons(client, path, body, status):
 
 @pytest.fixture(scope="module")
 def client(album):
-    return application(album, ar.Compose([ar.RandomFlip()], seed=1), 1).test_client()
+    return application(album, said_of(ar.Compose([ar.RandomFlip()], seed=1)), 1).test_client()

@@ -204,7 +204,8 @@ def test_a_port_in_use_is_said_in_one_line(ask, capsys):
     assert said == f"serve: port: {ask.port} is in use; --port {ask.port + 1} may be free, --port 0 finds one"
 
 
-def test_a_folder_without_images_is_refused(tmp_path, refused):
+def test_what_cannot_be_shown_is_refused(tmp_path, refused):
     assert "images: must hold at least one image" in refused(table.main, "serve", str(tmp_path))
     said = refused(table.main, "serve", str(tmp_path / "none"))
     assert "images: must be a file or folder that exists" in said
+    assert "serve: MixUp: cannot be shown here" in refused(table.main, "serve", "--recipe", "MixUp()")
