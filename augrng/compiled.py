@@ -42,6 +42,8 @@ def compiled(function: Callable, *, reduce_retracing: bool = True) -> Callable:
     program._omit_frequent_tracing_warning = True
 
     def run(*args: Any, **kwargs: Any) -> Any:
+        if _names.op_by_op and tf.executing_eagerly():
+            return function(*args, **kwargs)
         outer = _names.numbers
         try:
             return program(*args, **kwargs)
@@ -57,10 +59,12 @@ class _Names(threading.local):
     Attributes:
       numbers: those to come; None for TensorFlow's own.
       within: the key that `numbered` was given.
+      op_by_op: whether `compiled` functions are called as they are.
     """
 
     numbers: Iterator[int] | None = None
     within = ""
+    op_by_op = False
 
     def begin(self, function: Callable, args: Any) -> None:
         """Numbers what is traced from here on after a function and the specs of its arguments."""
@@ -86,6 +90,19 @@ def numbered(key: str) -> Iterator[None]:
         yield
     finally:
         _names.numbers, _names.within = outer
+
+
+@contextlib.contextmanager
+def op_by_op() -> Iterator[None]:
+    """Within, this thread runs `compiled` functions op by op, to the same bits; nothing is traced or kept.
+
+    For recipes that are used a few times: a program takes seconds to make, and memory for good.
+    """
+    outer, _names.op_by_op = _names.op_by_op, True
+    try:
+        yield
+    finally:
+        _names.op_by_op = outer
 
 
 def _numbers_of(key: str) -> Iterator[int]:

@@ -15,10 +15,10 @@ from pipelines.run.dataset import skipped_ids as skipped_ids
 from pipelines.sources.coco import from_coco as from_coco
 from pipelines.sources.folder import from_folder as from_folder
 from pipelines.sources.memory import from_arrays as from_arrays
+from pipelines.sources.memory import from_dataset as from_dataset
 from pipelines.sources.memory import from_idx as from_idx
 from pipelines.sources.source import Source as Source
 from pipelines.sources.source import duplicate_ids as duplicate_ids
-from pipelines.sources.source import from_dataset as from_dataset
 from pipelines.sources.tfrecord import from_tfrecords as from_tfrecords
 from pipelines.train.keras_feed import KerasFeed as KerasFeed
 from pipelines.train.keras_feed import for_keras as for_keras

@@ -78,6 +78,7 @@ AUGRNG = {
         ),
     },
     "written": {"compose", "reading", "recipe", "targets", "transforms"},
+    "python": {"compose", "random", "targets", "transforms"},
     "presets": {"compose", "recipe", "transforms"},
     "output": {"converting"},
     "fingerprint": {"arguments"},
@@ -110,7 +111,8 @@ PIPELINES = {
     "train": {"run", "sources"},
     "disk": {"images", "run", "sources", "steps"},
     "show": {"images", "run", "sources"},
-    "commands": {"train", "disk", "images", "run", "service", "show", "sources", "steps"},
+    "live": {"show", "sources"},
+    "commands": {"live", "train", "disk", "images", "run", "service", "show", "sources", "steps"},
     "bench": {"commands", "disk", "images", "rows", "run", "sources", "steps"},
 }
 ROOMS = [("augrng", AUGRNG), ("pipelines", PIPELINES)]
@@ -336,6 +338,7 @@ def test_the_commands_can_be_run():
         "replay.py",
         "service.py",
         "matrix",
+        "serve.py",
     ):
         assert (ROOT / "scripts" / script).stat().st_mode & 0o111
     assert Path(ROOT / ".ci" / "run").stat().st_mode & 0o111

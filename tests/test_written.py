@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import augrng as ar
+from augrng.python import as_python
 
 CALLS = "RandomCrop(24, 20, padding=(1, 2)), OneOf([RandomRotation(30), ar.RandomFlip(p=0.2)], weights=[1, 2]), RandomInvert"
 STEPS = [
@@ -37,14 +39,43 @@ WRITTEN = ar.Compose(
         json.dumps({"transforms": STEPS}),
         json.dumps({"seed": 7, "alg": "philox", "transforms": STEPS}),
         WRITTEN.to_json(),
+        f"Compose([{CALLS}], 7)",
+        f"import augrng as ar\n\naug = ar.Compose(\n    [{CALLS}],\n    seed=7,\n)\n",
+        as_python(WRITTEN),
     ],
-    ids=["calls", "a list of calls", "calls on lines", "steps", "an object", "with a seed", "a whole recipe"],
+    ids=[
+        "calls",
+        "a list of calls",
+        "calls on lines",
+        "steps",
+        "an object",
+        "with a seed",
+        "a whole recipe",
+        "Compose",
+        "Python",
+        "as_python",
+    ],
 )
 def test_all_ways_to_write_a_recipe_are_one(text, tmp_path):
     assert ar.read_recipe(text, seed=7) == WRITTEN
     (tmp_path / "recipe").write_text(text)
     assert ar.read_recipe(tmp_path / "recipe", seed=7) == WRITTEN
     assert ar.read_recipe(str(tmp_path / "recipe"), seed=7) == WRITTEN
+
+
+def test_python_that_is_written_is_read():
+    targets = {
+        "mask": ar.Mask(fill_value=255),
+        "objects/bbox": ar.Boxes("rel_yxyx", labels=("objects/label",)),
+    }
+    aug = ar.Compose([ar.Maybe(ar.RandomHue(0.1), name="m")], seed=2**40, alg="threefry", targets=targets)
+    assert ar.read_recipe(as_python(aug)) == aug
+    tf.random.set_seed(3)
+    under_a_global_seed = ar.Compose([ar.RandomFlip()], seed=7)
+    tf.random.set_seed(4)
+    made = {}
+    exec(as_python(under_a_global_seed), made)
+    assert made["aug"] == under_a_global_seed
 
 
 def test_a_seed_that_is_written_is_kept():
@@ -56,6 +87,13 @@ def test_a_seed_that_is_written_is_kept():
 @pytest.mark.parametrize(
     ("text", "kind", "message"),
     [
+        ("[1]", ValueError, r'recipe: transforms\[0\]: must be an object with a "type", got 1'),
+        ("Compose([RandomFlip()], sed=1)", ValueError, r"recipe: Compose takes a list of transforms, .*, got \['sed'\]"),
+        ("Compose(RandomFlip())", ValueError, "recipe: Compose takes a list of transforms"),
+        ("Compose([3])", ValueError, "recipe: must be calls of transforms, got 3"),
+        ("Compose([RandomFlip()], targets=3)", TypeError, "targets: must be a dict"),
+        ("Compose([RandomFlip()], targets={'m': Mask(3, 4, 5)})", TypeError, "recipe: .*positional arguments"),
+        ("import os\nos.system('true')", ValueError, "recipe: must be JSON, or calls"),
         ("RandomCrop(24)", TypeError, "recipe: RandomCrop: .*missing 1 required positional argument: 'width'"),
         ("RandomCrops(24, 24)", ValueError, "recipe: type must be one of .*, got 'RandomCrops'"),
         ("RandomFlip(way=1)", ValueError, r"recipe: RandomFlip takes \['name', 'seed', 'mode', 'p'\], got \['way'\]|RandomFlip takes .*got \['way'\]"),

@@ -15,6 +15,7 @@ import os
 import tensorflow as tf
 
 SeedPair = tuple[int, int]
+DEFAULT_GLOBAL_SEED = 87654321  # of an op seed alone
 
 
 def get_seed(op_seed: int | None = None) -> SeedPair:

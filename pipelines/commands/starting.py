@@ -21,6 +21,7 @@ STATUSES = f"""exit status:
   2    an argument is wrong, or an input cannot be read
   {OURS}   a mistake of augrng's own; --debug shows where
   130  stopped by Ctrl-C"""
+_OF_SERVE = ("flask", "waitress", "werkzeug")
 _OPTION = re.compile(r"--[\w-]+")
 
 
@@ -117,7 +118,8 @@ def ended(main: Callable[[], int | None]) -> int:
     except ModuleNotFoundError as error:
         if "--debug" in sys.argv or (error.name or "").startswith(("augrng", "pipelines")):
             raise
-        print(f"augrng: needs {error.name}: pip install 'augrng[pipelines]'", file=sys.stderr)
+        extra = "serve" if error.name in _OF_SERVE else "pipelines"
+        print(f"augrng: needs {error.name}: pip install 'augrng[{extra}]'", file=sys.stderr)
         return 2
     except Exception as error:
         if "--debug" in sys.argv:

@@ -20,6 +20,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "demo": Command("commands.demo", "augment real images and print their fingerprints"),
     "preview": Command("commands.preview", "draw what a recipe does to your images"),
+    "serve": Command("commands.serve", "tune a recipe by eye on a page in your browser"),
     "replay": Command("commands.replay", "make one example of one epoch again, with all it comes from"),
     "build": Command("commands.build", "write a source, plain or augmented, as a dataset of TFDS"),
     "verify": Command("commands.verify", "say whether this machine makes the pixels of a built dataset"),
@@ -32,6 +33,7 @@ COMMANDS = {
 EXAMPLES = """\
 augrng demo
 augrng preview photos --out sheet.png
+augrng serve photos
 augrng replay --recipe recipe.json --source folder:photos --path 1.jpg --epoch 3 --explain
 augrng build folder:photos out/photos --shorter-side 256"""
 

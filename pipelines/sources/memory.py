@@ -1,15 +1,16 @@
-"""Sources of images that are in memory: arrays, and the files of MNIST and its relatives."""
+"""Sources of images that are in memory (arrays, the files of MNIST and its relatives), or in any dataset."""
 
 import dataclasses
 import gzip
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from pipelines.sources.source import Source
+from pipelines.sources.source import Record, Source, with_id
+from pipelines.steps import never_ends
 
 
 def from_arrays(
@@ -79,3 +80,57 @@ def _read_idx(path: Path) -> np.ndarray:
     if len(data) != np.prod(shape):
         raise ValueError(f"{path}: must hold {np.prod(shape)} bytes as its header says, got {len(data)}")
     return np.frombuffer(data, np.uint8).reshape(shape)
+
+
+def from_dataset(
+    dataset: tf.data.Dataset,
+    *,
+    id: str | Callable[[Record], tf.Tensor] | None = None,
+    image: str = "image",
+) -> Source:
+    """Any dataset of dicts, or of (image, label) pairs, as a stream.
+
+    Args:
+      dataset: of dicts that hold an image (encoded bytes or pixels) and something that makes an id, or of
+        pairs, which become "image" and "label"; its order must be the same in every epoch, so shuffle later,
+        not before.
+      id: the feature that is the id (int64, or strings to hash), or a function of the record. By default
+        "id", and of pairs the place in the dataset.
+      image: the feature that is the image.
+
+    Raises:
+      TypeError: if it is no dataset, or its elements are neither dicts nor pairs.
+      ValueError: if the image or the id is missing, or the dataset never ends.
+    """
+    if not isinstance(dataset, tf.data.Dataset):
+        raise TypeError(
+            f"dataset: must be a tf.data.Dataset, got {type(dataset).__name__}; from_arrays takes arrays"
+        )
+    if never_ends(dataset):
+        raise ValueError(
+            "dataset: must end, got one that repeats for ever; leave repeat() out, epochs= repeats"
+        )
+    spec = dataset.element_spec
+    if isinstance(spec, tuple) and len(spec) == 2:
+        dataset = dataset.enumerate().map(_of_pair)
+        spec, id = dataset.element_spec, "id" if id is None else id
+    if not isinstance(spec, dict):
+        raise TypeError(
+            "dataset: its elements must be dicts, or (image, label) pairs; make dicts with "
+            f'dataset.map(lambda image, ...: {{"image": image, ...}}), got elements {spec}'
+        )
+    key: str | Callable[[Record], tf.Tensor] = "id" if id is None else id
+    for name in (image, key) if isinstance(key, str) else (image,):
+        if name not in spec:
+            do = "; id= names a feature, or makes one of a record" if name == key else "; image= names it"
+            raise ValueError(f"dataset: its elements must have {name!r}, got {sorted(spec)}{do}")
+    size = int(dataset.cardinality())
+    return Source(
+        name="dataset",
+        size=size if size >= 0 else None,
+        stream=lambda: dataset.map(lambda record: with_id({**record, "image": record[image]}, key)),
+    )
+
+
+def _of_pair(place: tf.Tensor, pair: tuple[tf.Tensor, tf.Tensor]) -> Record:
+    return {"image": pair[0], "label": pair[1], "id": place}

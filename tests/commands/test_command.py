@@ -72,6 +72,7 @@ def failing(error):
         (KeyboardInterrupt(), 130, "augrng: stopped\n"),
         (ZeroDivisionError("by\nzero"), 70, "augrng: ZeroDivisionError: by zero; --debug shows where\n"),
         (ModuleNotFoundError(name="tqdm"), 2, "augrng: needs tqdm: pip install 'augrng[pipelines]'\n"),
+        (ModuleNotFoundError(name="flask"), 2, "augrng: needs flask: pip install 'augrng[serve]'\n"),
     ],
 )
 def test_how_a_command_ends(error, status, message, capsys):

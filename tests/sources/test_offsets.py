@@ -247,7 +247,9 @@ def test_a_batch_is_read_together(at_once, files, monkeypatch):
     monkeypatch.setattr(record_files, "_AT_ONCE", at_once)
     source = opened(files, access="random")
     for wanted in ([19, 0, 0, 6, 7, 12, 3], [5], list(range(8))):
-        of = source.read.together(source.records(tf.constant(wanted, tf.int64)), 8).with_options(unoptimized())
+        of = source.read.together(source.records(tf.constant(wanted, tf.int64)), 8).with_options(
+            unoptimized()
+        )
         (batch,) = of
         assert batch["id"].numpy().tolist() == [1000 + number for number in wanted]
         images = [encoded(PIXELS[number], "PNG") for number in wanted]
@@ -257,7 +259,9 @@ def test_a_batch_is_read_together(at_once, files, monkeypatch):
         file.seek(bounds_of([str(files / "2.tfrecord")])[0][0] + 20)
         file.write(b"x")
     with pytest.raises(tf.errors.DataLossError):
-        list(source.read.together(source.records(tf.constant([1, 7], tf.int64)), 8).with_options(unoptimized()))
+        list(
+            source.read.together(source.records(tf.constant([1, 7], tf.int64)), 8).with_options(unoptimized())
+        )
 
 
 def test_parts_are_taken_by_id(files):
