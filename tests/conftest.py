@@ -16,6 +16,12 @@ from augrng import keep_programs
 ROOT = Path(__file__).resolve().parents[1]
 
 
+# XLA's flags for programs that are compiled soon and run slowly; it ends where it knows no flag.
+QUICK = "--xla_backend_optimization_level=0"
+if tuple(map(int, tf.__version__.split(".")[:2])) >= (2, 20):
+    QUICK += " --xla_cpu_use_fusion_emitters=false"
+
+
 def quick_to_start():
     """Programs are compiled, and graphs made ready, without what makes them fast: half of the suite's time.
 
@@ -28,11 +34,7 @@ def quick_to_start():
     given, programs = os.environ.get("XLA_FLAGS", ""), ROOT / "out" / "programs"
     keep_programs(programs)
     theirs = os.environ.pop("TF_XLA_FLAGS")
-    minor = tuple(map(int, tf.__version__.split(".")[:2]))
-    emitters = (
-        "--xla_cpu_use_fusion_emitters=false" if minor >= (2, 20) else ""
-    )  # XLA ends where it knows no flag
-    os.environ["XLA_FLAGS"] = f"--xla_backend_optimization_level=0 {emitters} {given}"
+    os.environ["XLA_FLAGS"] = f"{QUICK} {given}"
     keep_programs(programs)
     tf.function(tf.identity, jit_compile=True)(0)  # XLA reads its flags once
     os.environ.update({"XLA_FLAGS": given, "TF_XLA_FLAGS": theirs})

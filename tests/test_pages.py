@@ -192,6 +192,12 @@ def test_every_page_is_reached_from_the_first_one():
     assert {ROOT / page for page in PAGES} - {ROOT / "README.md"} <= reached
 
 
+def test_the_page_of_scripts_names_each_of_them():
+    text = text_of(Path("scripts/README.md"))
+    files = {path.name for path in (ROOT / "scripts").iterdir() if path.is_file()} - {"README.md"}
+    assert {name for name in files if not re.search(rf"[`/]{re.escape(name)}`", text)} == set()
+
+
 def test_pages_stay_short():
     assert len(text_of(Path("README.md")).splitlines()) <= 140
     assert {page for page in PAGES if len(text_of(page).splitlines()) > 310} == set()

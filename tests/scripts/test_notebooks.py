@@ -6,13 +6,13 @@ import nbformat
 import pytest
 
 from scripts import run_notebooks
+from tests.conftest import QUICK
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", run_notebooks.NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebooks_print_what_they_keep(path, monkeypatch):
-    quick = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
-    monkeypatch.setenv("XLA_FLAGS", f"{quick} {os.environ.get('XLA_FLAGS', '')}")
+    monkeypatch.setenv("XLA_FLAGS", f"{QUICK} {os.environ.get('XLA_FLAGS', '')}")
     kept = nbformat.read(path, 4)
     assert run_notebooks.differing(kept, run_notebooks.executed(kept)) == []
 

@@ -16,7 +16,7 @@ from pipelines.commands import train as train_script
 from pipelines.train.hosts import cluster_of
 from pipelines.train.model import DROPOUT, kept
 from pipelines.train.workers import run_workers
-from tests.conftest import ROOT
+from tests.conftest import QUICK, ROOT
 from tests.files import idx_files
 
 STEPS, EVERY, HALF = 50, 10, 20
@@ -76,7 +76,7 @@ def test_hosts_give_the_weights_of_one_and_go_on_after_one_is_killed(python, idx
     # As `conftest` has it, but that uses TensorFlow, and hosts are made before it is used.
     env = {
         "TF_XLA_FLAGS": f"--tf_xla_persistent_cache_directory={tmp_path}/programs",
-        "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false",
+        "XLA_FLAGS": QUICK,
     }
     printed = python(PROGRAM, tmp_path, HALF, STEPS, idx, *ARGUMENTS, env=env)
     assert printed.splitlines() == ["first 0 0", "killed 2 -9", "killed 0 0", "grown 0", "grown 0 0"]
