@@ -144,7 +144,8 @@ def random_access(
       known: which of that and "id", the hash of "shard__number", is what the record itself has.
     """
     starts = np.cumsum([0, *(take for _, take in parts)])
-    flat = np.concatenate([_cut(*one) for one in zip(bounds, parts, strict=True)])
+    cuts = [_cut(*one) for one in zip(bounds, parts, strict=True)]
+    flat, stored = np.concatenate(cuts), sum(int(cut[-1] - cut[0]) for cut in cuts)
     firsts, skips, ends = (
         tf.constant(numbers, tf.int64) for numbers in (starts[:-1], [skip for skip, _ in parts], flat)
     )
@@ -205,7 +206,7 @@ def random_access(
         records=places,
         read=Reading(
             lambda places: mapped(flat_mapped(places, _with_bytes), completed),
-            functools.partial(_together, completed) if flat[-1] < _UNBUFFERED * size else None,
+            functools.partial(_together, completed) if stored < _UNBUFFERED * size else None,
         ),
         cause=cause,
         columns=columns,
@@ -229,20 +230,17 @@ def _together(completed: Callable[[Record, tf.Tensor], Record], places: Record, 
     groups = -(-most // width)
     count = tf.shape(places["length"])[0]
     given = tf.minimum(tf.range(groups * width), count - 1)  # of fewer places the last again
-    cut = {
-        name: tf.reshape(tf.gather(part, given), [groups, width, *part.shape[1:]])
-        for name, part in places.items()
-    }
+    cut = {k: tf.reshape(tf.gather(v, given), [groups, width, *v.shape[1:]]) for k, v in places.items()}
 
     def of_group(places: Record) -> tf.data.Dataset:
         rows = [{name: places[name][row] for name in ("file", "offset", "length")} for row in range(width)]
+        once = tf.raw_ops.TensorDataset(components=[""], output_shapes=[[]])  # so that it ends; see `_first`
         zipped = tf.raw_ops.ZipDataset(
-            input_datasets=[_opened(row) for row in rows],
-            output_types=[tf.string] * width,
-            output_shapes=[[]] * width,
-        )
-        strings = tf.data.experimental.from_variant(zipped, (_STRING,) * width).take(1)
-        return mapped(strings, lambda *strings: each(completed, places, tf.stack(strings)))
+            input_datasets=[once, *map(_opened, rows)],
+            output_types=[tf.string] * (1 + width), output_shapes=[[]] * (1 + width),
+        )  # fmt: skip
+        read = tf.data.experimental.from_variant(zipped, (_STRING,) * (1 + width))
+        return mapped(read, lambda _, *strings: each(completed, places, tf.stack(strings)))
 
     def joined(parts: Record) -> Record:
         return tf.nest.map_structure(
