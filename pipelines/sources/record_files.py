@@ -145,10 +145,12 @@ def random_access(
     """
     starts = np.cumsum([0, *(take for _, take in parts)])
     cuts = [_cut(*one) for one in zip(bounds, parts, strict=True)]
-    numbers = starts[:-1], [skip for skip, _ in parts], np.concatenate(cuts)
-    firsts, skips, ends = (tf.constant(one, tf.int64) for one in numbers)
+    flat, stored = np.concatenate(cuts), sum(int(cut[-1] - cut[0]) for cut in cuts)
+    firsts, skips, ends = (
+        tf.constant(numbers, tf.int64) for numbers in (starts[:-1], [skip for skip, _ in parts], flat)
+    )
     files, shards = tf.constant(list(paths)), tf.constant([path.rpartition("/")[2] for path in paths])
-    size, stored = int(starts[-1]), sum(int(cut[-1] - cut[0]) for cut in cuts)
+    size = int(starts[-1])
 
     def places(indices: tf.Tensor) -> Record:
         part = tf.searchsorted(firsts, indices, side="right", out_type=tf.int64) - 1
@@ -229,21 +231,17 @@ def _together(completed: Callable[[Record, tf.Tensor], Record], places: Record, 
     count = tf.shape(places["length"])[0]
     rows = tf.range(groups * width * tf.minimum(count, 1))  # of no places none,
     given = tf.minimum(rows, count - 1)  # and of fewer the last again
-    cut = {
-        name: tf.reshape(tf.gather(part, given), [-1, width, *part.shape[1:]])
-        for name, part in places.items()
-    }
+    cut = {k: tf.reshape(tf.gather(v, given), [-1, width, *v.shape[1:]]) for k, v in places.items()}
 
     def of_group(places: Record) -> tf.data.Dataset:
         rows = [{name: places[name][row] for name in ("file", "offset", "length")} for row in range(width)]
+        once = tf.raw_ops.TensorDataset(components=[""], output_shapes=[[]])  # so that it ends; see `_first`
         zipped = tf.raw_ops.ZipDataset(
-            input_datasets=[_opened(row) for row in rows],
-            output_types=[tf.string] * width,
-            output_shapes=[[]] * width,
-        )
-        strings = tf.data.experimental.from_variant(zipped, (_STRING,) * width)
-        first = tf.data.Dataset.zip(tf.data.Dataset.from_tensors(places), strings)  # ends, as in `_first`
-        return mapped(first, lambda places, strings: each(completed, places, tf.stack(strings)))
+            input_datasets=[once, *map(_opened, rows)],
+            output_types=[tf.string] * (1 + width), output_shapes=[[]] * (1 + width),
+        )  # fmt: skip
+        read = tf.data.experimental.from_variant(zipped, (_STRING,) * (1 + width))
+        return mapped(read, lambda _, *strings: each(completed, places, tf.stack(strings)))
 
     def joined(parts: Record) -> Record:
         return tf.nest.map_structure(
