@@ -47,7 +47,7 @@ def executed(notebook: Any) -> Any:
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
     with tempfile.TemporaryDirectory() as folder:
-        client = NotebookClient(made, timeout=300, resources={"metadata": {"path": folder}})
+        client = NotebookClient(made, timeout=900, resources={"metadata": {"path": folder}})  # s a cell
         client.execute(env={**os.environ, **environment})
     for cell in code(made):
         cell.outputs = joined([one for one in cell.outputs if one.get("name") != "stderr"])
