@@ -28,7 +28,7 @@ FLAGS = [
 FLAGS += ["--disable-component-update", "--disable-sync"]
 SIDE = 32
 START = f"RandomCrop({SIDE - 8}, {SIDE - 8}), RandomFlip()"
-WAIT = 60_000  # ms
+WAIT = 120_000  # ms
 
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None and "CI" not in os.environ, reason="no Chromium is installed"
