@@ -153,7 +153,7 @@ import json, os, sys, time
 config = json.loads(os.environ["TF_CONFIG"])
 index = config["task"]["index"]
 open(f"{sys.argv[1]}/{index}", "w").write(" ".join([str(os.getpid()), *config["cluster"]["worker"]]))
-sys.exit(0) if sys.argv[2] == "well" else time.sleep(60) if index else sys.exit(3)
+sys.exit(0) if sys.argv[2] == "well" else time.sleep(600) if index else sys.exit(3)
 """
 
 
@@ -166,7 +166,7 @@ def test_workers_end_together(tmp_path):
     assert len({*said[0][1:]}) == 3
     assert all(address.startswith("127.0.0.1:") for address in said[0][1:])
     assert run_workers(3, [*command, "badly"]) == 3
-    assert time.monotonic() - start < 50
+    assert time.monotonic() - start < 300
     for number in range(3):
         pid = int((tmp_path / str(number)).read_text().split()[0])
         with pytest.raises(ProcessLookupError):
