@@ -268,17 +268,6 @@ def _check_size(transform: Transform) -> None:
         raise ValueError(f"{type(transform).__name__}: pictures may have {MOST_SIDE} pixels a side here")
 
 
-def too_large(aug: ar.Compose, height: int, width: int) -> str | None:
-    """Why an image of this size would become too large on its way; None if it would not."""
-    for name, transform in aug.transforms.items():
-        if inside(transform):
-            continue
-        height, width = (int(side) for side in transform.size_after(height, width))
-        if max(height, width) > MOST_SIDE:
-            return f"{name}: makes {height}x{width} of it; pictures may have {MOST_SIDE} pixels a side here"
-    return None
-
-
 def _argument_of(kind: type[Transform] | None, message: str) -> str | None:
     """The argument that a message is about: the first that it names."""
     if kind is None or " takes [" in message:
