@@ -18,6 +18,7 @@ from pipelines.live.app import application
 from pipelines.live.controls import catalogue, shown
 from pipelines.live.drawing import GoneError, Place, detail, tiles
 from pipelines.live.recipes import MistakenError, composed, loaded, said_of
+from pipelines.show.pictures import UnreadableImageError
 from tests.live.serving import album_of
 
 
@@ -130,6 +131,13 @@ def album(tmp_path_factory):
     entries, left_out = index([album_of(tmp_path_factory.mktemp("album"))])
     assert [path.rpartition("photos/")[2] for path in left_out][:2] == ["a/out.png", "b/secret.png"]
     return Album(entries, 256)
+
+
+def test_no_image_is_a_program_that_is_run(tmp_path):
+    path = tmp_path / "1.jpg"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n")
+    with pytest.raises(UnreadableImageError, match="PostScript"):
+        Album(index([path])[0], 256).pixels(0)
 
 
 def test_tiles_have_the_pixels_of_the_recipe(album):
