@@ -234,7 +234,7 @@ def _transform(step: Any, path: tuple[int | str, ...], mistakes: list[Mistake]) 
         _check_size(transform)
     except (TypeError, ValueError) as error:
         message = str(error).removeprefix(": ")
-        mistakes.append(Mistake(path, _argument_of(kind, message), _without_python(message)))
+        mistakes.append(Mistake(path, _argument_of(kind, message), message))
         return None
     return transform
 
@@ -277,11 +277,6 @@ def _argument_of(kind: type[Transform] | None, message: str) -> str | None:
     found = {name: re.search(rf"(?<![\w(,]){name}(?!\w|=)", message) for name in names}
     places = {name: place.start() for name, place in found.items() if place}
     return min(places, key=lambda name: places[name]) if places else None
-
-
-def _without_python(message: str) -> str:
-    """A message without what only callers of Python have to know."""
-    return re.sub(r"^(\w+: )(?:\1|\w+\.__init__\(\) )", r"\1", message)
 
 
 def _mistaken(message: str) -> MistakenError:
