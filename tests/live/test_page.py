@@ -3,37 +3,22 @@
 import base64
 import io
 import json
-import os
-import shutil
-from contextlib import closing
 
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 import augrng as ar
 from augrng.compiled import op_by_op
+from tests.browser import WAIT, chromium, needs_chromium
 from tests.live.serving import album_of, serving
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-]
-FLAGS += ["--disable-component-update", "--disable-sync"]
 SIDE = 32
 START = f"RandomCrop({SIDE - 8}, {SIDE - 8}), RandomFlip()"
-WAIT = 120_000  # ms; a machine may be busy
 expect.set_options(timeout=WAIT)
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and "CI" not in os.environ, reason="no Chromium is installed"
-)
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +34,7 @@ def url(photos):
 
 @pytest.fixture(scope="module")
 def browser():
-    with (
-        sync_playwright() as playwright,
-        closing(playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=WAIT)) as found,
-    ):
+    with chromium() as found:
         yield found
 
 
