@@ -38,15 +38,17 @@ async function draw() {
   timer = 0;
   waiting = false;
   running = { controller: new AbortController(), since: performance.now() };
+  let done = false;
   try {
     await drawn(running.controller.signal);
+    done = true;
   } catch (error) {
     if (error instanceof Refused) refused(error);
     else if (error.name !== "AbortError") unanswered(error);
   }
   running = null;
   if (waiting) changed();
-  else at("tiles").classList.remove("waiting");
+  else if (done) at("tiles").classList.remove("waiting");
 }
 
 // Images of one size are drawn in as many steps as one of them: they go together.
@@ -81,7 +83,8 @@ async function drawn(signal) {
 function refused(error) {
   if (error.mistakes.length) showMistakes(error.mistakes);
   const count = error.mistakes.length;
-  say(count ? `${count} ${count > 1 ? "mistakes" : "mistake"} in the recipe` : error.message);
+  const mistakes = `${count} ${count > 1 ? "mistakes" : "mistake"} in the recipe; the pictures are of the one before`;
+  say(count ? mistakes : error.message);
 }
 
 function unanswered(error) {
