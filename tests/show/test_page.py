@@ -248,6 +248,7 @@ def test_filters_leave_what_they_say(opened, pages):
     assert page.locator("#count").inner_text() == f"{sum(map(sum, flips))} of {4 * EPOCHS} pictures."
     page.select_option("#label", "bees")
     assert page.locator(".tile").count() == sum(map(sum, flips[2:]))
+    assert f"random_flip ({sum(map(sum, flips[2:]))})" in page.locator("#acted").inner_text()
     page.get_by_label("random_flip").uncheck()
     assert page.locator(".tile").count() == 2 * EPOCHS
 
