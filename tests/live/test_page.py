@@ -199,7 +199,9 @@ def test_a_mistake_is_shown_at_its_argument(opened):
     field.get_by_label("p", exact=True).fill("3")
     expect(field.locator(".mistake")).to_have_text("RandomFlip: p must be a number in [0, 1], got 3")
     expect(field.get_by_label("p", exact=True)).to_have_attribute("aria-invalid", "true")
-    expect(page.locator("#status")).to_have_text("1 mistake in the recipe; the pictures are of the one before")
+    expect(page.locator("#status")).to_have_text(
+        "1 mistake in the recipe; the pictures are of the one before"
+    )
     expect(page.locator("#tiles.waiting")).to_be_attached()
     changed(page, lambda: field.get_by_label("p", exact=True).fill("1"))
     expect(page.locator(".mistake:visible")).to_have_count(0)
