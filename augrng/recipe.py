@@ -246,7 +246,7 @@ def kind_of(where: str, name: Any) -> type[Transform]:
       ValueError: if there is none; says that one's own must be registered.
     """
     kinds = {**transforms_module.BY_NAME, **TRANSFORMS}
-    if name not in kinds:
+    if not isinstance(name, str) or name not in kinds:
         raise ValueError(
             f"{where}: type must be one of {', '.join(kinds)}, got {name!r}"
             + (meant([name], kinds) or "; import what defines it first, and let it say @augrng.register")

@@ -10,6 +10,7 @@ Text is read, never run: names are those of transforms that are known, arguments
 import ast
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -108,9 +109,14 @@ def made(where: str, kind: type[Transform], args: list[Any], kwargs: dict[str, A
     try:
         return kind(*args, **kwargs)
     except TypeError as error:
-        raise TypeError(f"{where}: {kind.__name__}: {error}") from error
+        raise TypeError(f"{where}: {kind.__name__}: {_said(kind, error)}") from error
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
+
+
+def _said(kind: type, error: TypeError) -> str:
+    """What an error says, without its beginning: the class once more, or the method that Python names."""
+    return re.sub(rf"^{kind.__name__}(\.__init__\(\)|:) ", "", str(error))
 
 
 def _inside(where: str, value: Any) -> Any:
@@ -200,7 +206,7 @@ def _value(node: ast.expr) -> Any:
         return {_value(key): _value(value) for key, value in zip(node.keys, node.values, strict=True) if key}
     try:
         return ast.literal_eval(node)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(f"recipe: arguments must be literals, got {ast.unparse(node)!r}") from error
 
 
@@ -208,7 +214,7 @@ def _target(where: str, kind: type[Target], args: list[Any], kwargs: dict[str, A
     try:
         return kind(*args, **kwargs)
     except TypeError as error:
-        raise TypeError(f"{where}: {error}") from error
+        raise TypeError(f"{where}: {kind.__name__}: {_said(kind, error)}") from error
 
 
 def differences(there: str, here: str) -> list[str]:

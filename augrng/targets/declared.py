@@ -127,7 +127,7 @@ def read_targets(said: Any) -> dict[str, Target] | None:
     for name, target in said.items():
         where = f"recipe: targets[{name!r}]"
         kind = target.get("type") if isinstance(target, dict) else None
-        if kind not in BY_NAME:
+        if not isinstance(kind, str) or kind not in BY_NAME:
             raise ValueError(f'{where}: must have a "type", one of {", ".join(BY_NAME)}, got {target!r}')
         given = {key: value for key, value in target.items() if key != "type"}
         known = [field.name for field in dataclasses.fields(BY_NAME[kind])]

@@ -68,6 +68,8 @@ class Album:
             raise UnreadableImageError("it is no longer the file that was there when the server started")
         with _opened(path) as opened:
             width, height = opened.size
+            if opened.format == "EPS":
+                raise UnreadableImageError("it is PostScript, a program, which is not run for a page")
         if width * height > _MOST_PIXELS:
             raise UnreadableImageError(f"it has {width}x{height} pixels, more than {_MOST_PIXELS:,}")
         picture = read_image(Path(path), shorter_side=self.shorter_side)

@@ -18,7 +18,6 @@ from pipelines.live.recipes import MistakenError, composed, loaded
 from pipelines.show.pictures import UnreadableImageError
 
 MOST_BODY = 256 * 1024  # bytes of a request
-_DETAIL_SIDE = 1024
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -93,7 +92,7 @@ def application(album: Album, begins: dict[str, Any], port: int) -> flask.Flask:
     @app.post("/tile")
     def one() -> dict[str, Any]:
         body = _body()
-        return detail(album, composed(_recipe_of(body)), _place(body.get("tile")), _DETAIL_SIDE)
+        return detail(album, composed(_recipe_of(body)), _place(body.get("tile")))
 
     # What a user types wrong is an answer like others: browsers log statuses of errors as the page's own.
     @app.errorhandler(MistakenError)

@@ -102,7 +102,7 @@ def shown(kind: type[Transform]) -> bool:
 
 @functools.cache
 def catalogue() -> list[dict[str, Any]]:
-    """The transforms by groups, each with its arguments and what it starts with; one's own come last."""
+    """The transforms by groups, each with its arguments and what it starts with; none of one's own."""
     kinds = {name: kind for name, kind in library.BY_NAME.items() if shown(kind)}
     return [
         {"group": group, "transforms": [_described(kinds[name]) for name in names]}

@@ -19,14 +19,15 @@ from PIL import Image
 
 import augrng as ar
 from augrng.compiled import op_by_op
+from augrng.transforms.choosing import inside
 from pipelines.live.album import Album
-from pipelines.live.recipes import too_large
+from pipelines.live.recipes import MOST_SIDE
 from pipelines.show.pictures import UnreadableImageError
-from pipelines.show.tiles import Row, tiles_of
+from pipelines.show.tiles import Row, corners_of
 
 MOST_TILES = 16  # in a request
 MOST_EPOCH = 10**15  # JavaScript's whole numbers are exact to 9 * 10**15
-_PIXELS_AT_ONCE = 1 << 20  # of images that are augmented in one go
+_PIXELS_AT_ONCE = 1 << 20  # of images that are augmented in one go, where they are largest on their way
 _AT_ONCE = threading.BoundedSemaphore(4)  # requests that draw; others wait
 _COLLECTED_EVERY = 64  # requests
 _requests = itertools.count(1)
@@ -72,7 +73,7 @@ def tiles(
             made[number] = {"source": pixels.shape[:2]}
             fit[pixels.shape[0], pixels.shape[1]].append((number, place, pixels))
         for group in fit.values():
-            for part in _parts(group):
+            for part in _parts(aug, group):
                 if gone():
                     raise GoneError
                 for number, tile in _made(album, aug, part):
@@ -82,29 +83,26 @@ def tiles(
     return [{**places[number]._asdict(), **made[number]} for number in range(len(places))]
 
 
-def detail(album: Album, aug: ar.Compose, place: Place, side: int) -> dict[str, Any]:
-    """One tile in full: its picture, the image it comes of, where in it its corners lie, what was drawn.
+def detail(album: Album, aug: ar.Compose, place: Place) -> dict[str, Any]:
+    """One tile in full: as of `tiles`, and where in its image its corners lie, see `show.tiles.Tile`.
 
     Raises:
       IndexError: if there is no such image.
       UnreadableImageError: if it cannot be read.
       ValueError: if the recipe refuses it.
     """
-    entry, pixels = album.entries[place.image], album.pixels(place.image)
+    pixels, entry = album.pixels(place.image), album.entries[place.image]
     aug = aug.with_targets(None)
     with _AT_ONCE, op_by_op():
         _check(aug, pixels)
-        (tile,) = tiles_of(Row(entry.name, pixels, entry.id, aug), [place.epoch], side)
+        ((_, tile),) = _made(album, aug, [(0, place, pixels)])
+        corners = corners_of(Row(entry.name, pixels, entry.id, aug), [place.epoch])[0]
     return {
         "name": entry.name,
         "id": str(entry.id),
         "epoch": place.epoch,
-        "picture": as_url(tile.picture.pixels),
-        "size": tile.picture.size,
-        "draws": tile.draws,
-        "acted": tile.acted,
-        "corners": tile.corners.tolist(),
-        "alt": tile.alt,
+        **tile,
+        "corners": corners.tolist(),
     }
 
 
@@ -115,15 +113,38 @@ def _check(aug: ar.Compose, pixels: np.ndarray) -> None:
     broken = int(aug.program.first_broken(tf.constant([[height, width]], tf.int64))[0])
     if broken < len(rules):
         raise ValueError(f"{rules[broken]}, got {height}x{width} pixels")
-    reason = too_large(aug, height, width)
+    reason = _too_large(aug, height, width)
     if reason:
         raise ValueError(reason)
 
 
-def _parts(group: list[tuple[int, Place, np.ndarray]]) -> Iterator[list[tuple[int, Place, np.ndarray]]]:
+def _sizes_of(aug: ar.Compose, height: int, width: int) -> dict[str, tuple[int, int]]:
+    """The (height, width) that each transform makes of an image of this size, in their order, by name."""
+    found = {}
+    for name, transform in aug.transforms.items():
+        if not inside(transform):
+            height, width = (int(side) for side in transform.size_after(height, width))
+            found[name] = height, width
+    return found
+
+
+def _too_large(aug: ar.Compose, height: int, width: int) -> str | None:
+    """Why an image of this size would become too large on its way; None if it would not."""
+    for name, size in _sizes_of(aug, height, width).items():
+        if max(size) > MOST_SIDE:
+            return (
+                f"{name}: makes {size[0]}x{size[1]} of it; pictures may have {MOST_SIDE} pixels a side here"
+            )
+    return None
+
+
+def _parts(
+    aug: ar.Compose, group: list[tuple[int, Place, np.ndarray]]
+) -> Iterator[list[tuple[int, Place, np.ndarray]]]:
     """Images of one size in as many parts as bound the memory that they take."""
-    height, width = group[0][2].shape[:2]
-    count = max(1, _PIXELS_AT_ONCE // (height * width))
+    size = group[0][2].shape[:2]
+    largest = max(height * width for height, width in (size, *_sizes_of(aug, *size).values()))
+    count = max(1, _PIXELS_AT_ONCE // largest)
     for start in range(0, len(group), count):
         yield group[start : start + count]
 

@@ -234,7 +234,7 @@ def _transform(step: Any, path: tuple[int | str, ...], mistakes: list[Mistake]) 
         _check_size(transform)
     except (TypeError, ValueError) as error:
         message = str(error).removeprefix(": ")
-        mistakes.append(Mistake(path, _argument_of(kind, message), _without_python(message)))
+        mistakes.append(Mistake(path, _argument_of(kind, message), message))
         return None
     return transform
 
@@ -268,17 +268,6 @@ def _check_size(transform: Transform) -> None:
         raise ValueError(f"{type(transform).__name__}: pictures may have {MOST_SIDE} pixels a side here")
 
 
-def too_large(aug: ar.Compose, height: int, width: int) -> str | None:
-    """Why an image of this size would become too large on its way; None if it would not."""
-    for name, transform in aug.transforms.items():
-        if inside(transform):
-            continue
-        height, width = (int(side) for side in transform.size_after(height, width))
-        if max(height, width) > MOST_SIDE:
-            return f"{name}: makes {height}x{width} of it; pictures may have {MOST_SIDE} pixels a side here"
-    return None
-
-
 def _argument_of(kind: type[Transform] | None, message: str) -> str | None:
     """The argument that a message is about: the first that it names."""
     if kind is None or " takes [" in message:
@@ -288,11 +277,6 @@ def _argument_of(kind: type[Transform] | None, message: str) -> str | None:
     found = {name: re.search(rf"(?<![\w(,]){name}(?!\w|=)", message) for name in names}
     places = {name: place.start() for name, place in found.items() if place}
     return min(places, key=lambda name: places[name]) if places else None
-
-
-def _without_python(message: str) -> str:
-    """A message without what only callers of Python have to know."""
-    return re.sub(r"^(\w+: )(?:\1|\w+\.__init__\(\) )", r"\1", message)
 
 
 def _mistaken(message: str) -> MistakenError:

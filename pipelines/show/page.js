@@ -38,12 +38,15 @@ function places() {
   return axes[chosen.columns].values.map((_, value) => chosen.at.with(chosen.columns, value));
 }
 
-/** The cells of an example that the filters leave. */
-function cellsOf(example) {
+/** The cells of an example, if it is of the class that was chosen. */
+function cellsOfClass(example) {
   if (chosen.label && data.examples[example].label !== chosen.label) return [];
-  const all = places().map((at) => ({ example, at }));
-  return all.filter((cell) => [...chosen.acted].every((name) => tileOf(cell).acted.includes(name)));
+  return places().map((at) => ({ example, at }));
 }
+
+/** Those that all filters leave. */
+const cellsOf = (example) =>
+  cellsOfClass(example).filter((cell) => [...chosen.acted].every((name) => tileOf(cell).acted.includes(name)));
 
 function image(picture) {
   const [width, height] = picture.shown;
@@ -108,6 +111,11 @@ function render() {
   reach(buttonOf(current) ?? buttons()[0]);
   const count = rows.reduce((sum, [, cells]) => sum + cells.length, 0);
   byId("count").textContent = `${count} of ${data.examples.length * places().length} pictures.`;
+  const unfiltered = data.examples.flatMap((_, example) => cellsOfClass(example));
+  for (const box of document.querySelectorAll("#acted input")) {
+    const changed = unfiltered.filter((cell) => tileOf(cell).acted.includes(box.value)).length;
+    box.nextSibling.textContent = ` ${box.value} (${changed})`;
+  }
   for (const slider of document.querySelectorAll("input[type=range]")) {
     const place = Number(slider.dataset.place);
     slider.parentElement.hidden = place === chosen.columns;
@@ -280,10 +288,9 @@ for (const place of varied) {
 const all = data.examples.flatMap((one) => one.tiles.flat());
 const acted = data.drawing.filter((name) => all.some((tile) => tile.acted.includes(name)));
 for (const name of acted) {
-  const box = made("input", { type: "checkbox" });
+  const box = made("input", { type: "checkbox", value: name });
   box.onchange = () => { chosen.acted[box.checked ? "add" : "delete"](name); render(); };
-  const count = all.filter((tile) => tile.acted.includes(name)).length;
-  byId("acted").append(made("label", {}, box, ` ${name} (${count})`));
+  byId("acted").append(made("label", {}, box, " "));
 }
 byId("acted").hidden = !acted.length;
 render();

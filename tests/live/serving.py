@@ -39,7 +39,7 @@ class Asked:
 
     def __call__(self, path, body=None, method=None, headers=None):
         """Status, headers and body of an answer; a `body` that is not text or bytes goes as JSON."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
         given = dict(headers or {})
         if body is not None and not isinstance(body, (str, bytes)):
             body = json.dumps(body)
@@ -69,7 +69,7 @@ def serving(*arguments):
         assert found, said + process.stderr.read()
         yield Asked(process, int(found[1]))
         process.send_signal(signal.SIGINT)
-        out, errors = process.communicate(timeout=60)
+        out, errors = process.communicate(timeout=600)
         assert process.returncode == 0, errors
         assert out.endswith("serve: stopped\n")
         assert "Traceback" not in errors

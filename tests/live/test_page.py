@@ -3,36 +3,22 @@
 import base64
 import io
 import json
-import os
-import shutil
-from contextlib import closing
 
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 import augrng as ar
 from augrng.compiled import op_by_op
+from tests.browser import WAIT, chromium, needs_chromium
 from tests.live.serving import album_of, serving
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-]
-FLAGS += ["--disable-component-update", "--disable-sync"]
 SIDE = 32
 START = f"RandomCrop({SIDE - 8}, {SIDE - 8}), RandomFlip()"
-WAIT = 120_000  # ms
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and "CI" not in os.environ, reason="no Chromium is installed"
-)
+expect.set_options(timeout=WAIT)
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +34,7 @@ def url(photos):
 
 @pytest.fixture(scope="module")
 def browser():
-    with (
-        sync_playwright() as playwright,
-        closing(playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)) as found,
-    ):
+    with chromium() as found:
         yield found
 
 
@@ -84,8 +67,8 @@ def opened(browser, url):
 
 def drawn(page):
     """Waits until the tiles are those of the page's recipe."""
-    expect(page.locator("#status")).to_contain_text("pictures in", timeout=WAIT)
-    expect(page.locator("#tiles")).not_to_have_class("waiting", timeout=WAIT)
+    expect(page.locator("#status")).to_contain_text("pictures in")
+    expect(page.locator("#tiles:not(.waiting)")).to_be_attached()
 
 
 def changed(page, does):
@@ -156,8 +139,13 @@ def test_by_keyboard_alone(opened):
     slider = page.locator('[data-path="1"] [data-argument="p"] input[type="range"]')
     slider.focus()
     changed(page, lambda: page.keyboard.press("End"))
-    page.get_by_label("A transform to add").focus()
-    page.keyboard.type("RandomInv")
+    choice = page.get_by_label("A transform to add")
+    choice.focus()
+    while choice.input_value() not in (
+        "RandomInvert",
+        "Sequential",
+    ):  # by arrows: letters must come within a second
+        page.keyboard.press("ArrowDown")
     page.keyboard.press("Tab")
     changed(page, lambda: page.keyboard.press("Enter"))
     page.keyboard.press("Tab")  # from the new card to its first button
@@ -211,7 +199,10 @@ def test_a_mistake_is_shown_at_its_argument(opened):
     field.get_by_label("p", exact=True).fill("3")
     expect(field.locator(".mistake")).to_have_text("RandomFlip: p must be a number in [0, 1], got 3")
     expect(field.get_by_label("p", exact=True)).to_have_attribute("aria-invalid", "true")
-    expect(page.locator("#status")).to_have_text("1 mistake in the recipe")
+    expect(page.locator("#status")).to_have_text(
+        "1 mistake in the recipe; the pictures are of the one before"
+    )
+    expect(page.locator("#tiles.waiting")).to_be_attached()
     changed(page, lambda: field.get_by_label("p", exact=True).fill("1"))
     expect(page.locator(".mistake:visible")).to_have_count(0)
     page.locator('[data-path="0"]').get_by_label("height", exact=True).fill("900")
@@ -219,6 +210,32 @@ def test_a_mistake_is_shown_at_its_argument(opened):
     page.get_by_role("button", name="Remove RandomCrop").click()
     page.get_by_role("button", name="Remove RandomFlip").click()
     expect(page.locator("#mistake")).to_contain_text("has no transform")
+
+
+def test_pictures_are_waiting_until_they_are_of_the_last_change(opened):
+    """Also in between two requests: the first is answered, the second is not sent."""
+    page = opened()
+    page.evaluate("""() => {
+        const tiles = document.getElementById("tiles"), seed = document.getElementById("seed"), send = window.fetch;
+        const type = (text) => { seed.value = text; seed.dispatchEvent(new Event("input")); };
+        let asked = null;
+        window.fetch = (path, options) => {
+            asked = JSON.parse(options.body).recipe.seed;
+            if (seed.value === "1") type("2");
+            return send(path, options);
+        };
+        const look = () => { if (!tiles.classList.contains("waiting")) tiles.dataset.shown ??= asked; };
+        new MutationObserver(look).observe(tiles, { attributeFilter: ["class"] });
+        type("1");
+    }""")
+    expect(page.locator("#tiles")).to_have_attribute("data-shown", "2")
+
+
+def test_a_server_that_gives_no_answer_is_spoken_of(opened):
+    page = opened()
+    page.route("**/recipe", lambda route: route.fulfill(body="no JSON"))
+    page.get_by_role("button", name="Copy JSON").click()
+    expect(page.locator("#status")).to_contain_text("no answer from the server")
 
 
 def test_two_pages_keep_out_of_each_others_way(opened):

@@ -16,8 +16,9 @@ from augrng.written import read_text
 from pipelines.live.album import Album, index
 from pipelines.live.app import application
 from pipelines.live.controls import catalogue, shown
-from pipelines.live.drawing import GoneError, Place, tiles
+from pipelines.live.drawing import GoneError, Place, detail, tiles
 from pipelines.live.recipes import MistakenError, composed, loaded, said_of
+from pipelines.show.pictures import UnreadableImageError
 from tests.live.serving import album_of
 
 
@@ -132,6 +133,13 @@ def album(tmp_path_factory):
     return Album(entries, 256)
 
 
+def test_no_image_is_a_program_that_is_run(tmp_path):
+    path = tmp_path / "1.jpg"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n")
+    with pytest.raises(UnreadableImageError, match="PostScript"):
+        Album(index([path])[0], 256).pixels(0)
+
+
 def test_tiles_have_the_pixels_of_the_recipe(album):
     """Op by op, as a page asks for them, and compiled."""
     aug = ar.Compose(
@@ -152,9 +160,28 @@ def test_tiles_have_the_pixels_of_the_recipe(album):
 def test_nothing_is_traced_for_a_page(album, monkeypatch):
     monkeypatch.setattr("augrng.compiled._Names.begin", lambda *_: pytest.fail("a program is traced"))
     aug = ar.Compose([ar.RandomRotation(12.345), ar.RandomGamma(0.5, 1.2345)], seed=5)
-    assert "picture" in tiles(album, aug, [Place(0, 0)], lambda: False)[0]
+    (tile,) = tiles(album, aug, [Place(1, 3)], lambda: False)
+    shown = detail(album, aug, Place(1, 3))
+    assert {name: shown[name] for name in ("picture", "size", "draws")} == {
+        name: tile[name] for name in ("picture", "size", "draws")
+    }
     with pytest.raises(pytest.fail.Exception, match="a program is traced"):
         aug.sample([1], 0, [[8, 8]])
+
+
+def test_images_that_become_large_are_drawn_one_by_one(album, monkeypatch):
+    counts = []
+    apply = ar.Compose.apply
+    monkeypatch.setattr(
+        ar.Compose,
+        "apply",
+        lambda aug, images, params: (counts.append(len(images)), apply(aug, images, params))[1],
+    )
+    small, large = ([ar.Resize(side, side), ar.CenterCrop(16, 16)] for side in (64, 1024))
+    for transforms, expected in ((small, [2]), (large, [1, 1])):
+        counts.clear()
+        tiles(album, ar.Compose(transforms, seed=5), [Place(0, 0), Place(2, 0)], lambda: False)
+        assert counts == expected
 
 
 def test_who_is_gone_gets_nothing(album):

@@ -3,10 +3,8 @@
 import base64
 import io
 import json
-import os
 import re
 import shlex
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,20 +17,12 @@ from pipelines.show.examples import File, read_as_trained
 from pipelines.show.page import command, filled
 from pipelines.show.variants import read_sweep, reseeded, resized, swept
 from pipelines.sources.digits import photo_paths
+from tests.browser import WAIT, chromium, needs_chromium
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
 STRANGE = '"><img src=x onerror=alert(1)>.jpg'
 NAMES = {"ants": [STRANGE, "<!--<script>.png"], "bees": ["3.jpg", "4.jpg", "5.jpg"]}
 RECIPE = "RandomCrop(20, 20), RandomFlip(), RandomRotation(30)"
 EPOCHS, SEEDS, DEGREES = 3, [5, 6], ["10", "(-80, -40)"]
-
-needs_chromium = pytest.mark.skipif(
-    CHROMIUM is None and "CI" not in os.environ, reason="there is no Chromium on this machine"
-)
 
 
 @pytest.fixture(scope="module")
@@ -65,15 +55,11 @@ def pages(folder):
 @pytest.fixture(scope="module")
 def context():
     """A browser that is offline, and refuses whatever is not a file."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS.split())
+    with chromium() as browser:
         context = browser.new_context(viewport={"width": 1000, "height": 800})
         context.set_offline(True)
-        context.set_default_timeout(120_000)  # ms; a machine may be busy
+        context.set_default_timeout(WAIT)
         yield context
-        browser.close()
 
 
 @pytest.fixture
@@ -262,6 +248,7 @@ def test_filters_leave_what_they_say(opened, pages):
     assert page.locator("#count").inner_text() == f"{sum(map(sum, flips))} of {4 * EPOCHS} pictures."
     page.select_option("#label", "bees")
     assert page.locator(".tile").count() == sum(map(sum, flips[2:]))
+    assert f"random_flip ({sum(map(sum, flips[2:]))})" in page.locator("#acted").inner_text()
     page.get_by_label("random_flip").uncheck()
     assert page.locator(".tile").count() == 2 * EPOCHS
 

@@ -22,8 +22,10 @@ function places() {
   return { across, count, wanted: images.flatMap((image) => [...Array(across).keys()].map((step) => [image, state.epoch + step])) };
 }
 
-// Tiles follow changes: one drawing at a time, always of the latest state; a slow one gives way.
+// Tiles follow changes: one drawing at a time, always of the latest state; a slow one gives way. Until the
+// pictures are those of the state, they are marked as waiting.
 function changed() {
+  at("tiles").classList.add("waiting");
   if (running) {
     waiting = true;
     if (performance.now() - running.since > PATIENCE) running.controller.abort();
@@ -36,16 +38,17 @@ async function draw() {
   timer = 0;
   waiting = false;
   running = { controller: new AbortController(), since: performance.now() };
-  at("tiles").classList.add("waiting");
+  let done = false;
   try {
     await drawn(running.controller.signal);
+    done = true;
   } catch (error) {
     if (error instanceof Refused) refused(error);
-    else if (error.name !== "AbortError") say(`no answer from the server: ${error.message}`);
+    else if (error.name !== "AbortError") unanswered(error);
   }
-  at("tiles").classList.remove("waiting");
   running = null;
   if (waiting) changed();
+  else if (done) at("tiles").classList.remove("waiting");
 }
 
 // Images of one size are drawn in as many steps as one of them: they go together.
@@ -66,7 +69,7 @@ async function drawn(signal) {
   const { across, wanted } = places();
   const since = performance.now();
   const recipe = structuredClone(state.recipe);
-  layOut(wanted, across, state.images, (place) => showDetail(place, state.recipe));
+  layOut(wanted, across, state.images, (place) => showDetail(place, state.recipe).catch(unanswered));
   await Promise.all(parts(wanted).map(async (tiles) => {
     const answer = await ask("/tiles", { recipe, tiles }, signal);
     for (const tile of answer.tiles) sizes.set(tile.image, String(tile.source));
@@ -80,7 +83,12 @@ async function drawn(signal) {
 function refused(error) {
   if (error.mistakes.length) showMistakes(error.mistakes);
   const count = error.mistakes.length;
-  say(count ? `${count} ${count > 1 ? "mistakes" : "mistake"} in the recipe` : error.message);
+  const mistakes = `${count} ${count > 1 ? "mistakes" : "mistake"} in the recipe; the pictures are of the one before`;
+  say(count ? mistakes : error.message);
+}
+
+function unanswered(error) {
+  say(`no answer from the server: ${error.message}`);
 }
 
 function say(words) {
@@ -149,7 +157,7 @@ async function download(kind, name, type) {
   if (text === null) return;
   const url = URL.createObjectURL(new Blob([text], { type }));
   element("a", { href: url, download: name }).click();
-  URL.revokeObjectURL(url);
+  setTimeout(() => URL.revokeObjectURL(url), 60_000); // a browser may begin to save later
   say(`${name} is saved`);
 }
 
@@ -173,7 +181,13 @@ async function load(text) {
 }
 
 function listen() {
-  const on = (id, kind, does) => at(id).addEventListener(kind, does);
+  const on = (id, kind, does) => at(id).addEventListener(kind, async () => {
+    try {
+      await does();
+    } catch (error) {
+      unanswered(error);
+    }
+  });
   on("epoch", "input", () => setEpoch(at("epoch").value));
   on("epochs-slider", "input", () => setEpoch(at("epochs-slider").value));
   on("epoch-before", "click", () => setEpoch(state.epoch - 1));

@@ -31,11 +31,13 @@ function emptyFigure() {
   return element("figure", {}, element("div", { class: "pair" }, button), element("figcaption"));
 }
 
+const saidOf = (tile) => Object.values(tile.draws ?? {}).join("; ") || "nothing drawn";
+
 export function showTile(tile) {
   const figure = found([tile.image, tile.epoch]);
   if (!figure) return;
   const button = figure.querySelector("button");
-  const said = Object.values(tile.draws ?? {}).join("; ") || "nothing drawn";
+  const said = saidOf(tile);
   if (tile.error) {
     button.replaceChildren(element("span", { class: "refused" }, tile.error));
     return;
@@ -75,7 +77,7 @@ export async function showDetail(place, recipe) {
     const original = await ask(`/originals/${place[0]}`);
     title.textContent = `${tile.name}, epoch ${tile.epoch}`;
     body.replaceChildren(
-      element("figure", {}, element("img", { src: tile.picture, alt: tile.alt }), element("figcaption", {}, `${tile.size[1]}×${tile.size[0]} pixels`)),
+      element("figure", {}, element("img", { src: tile.picture, alt: `${title.textContent}: ${saidOf(tile)}` }), element("figcaption", {}, `${tile.size[1]}×${tile.size[0]} pixels`)),
       sourceFigure(original, tile.corners),
       drawnList(tile),
     );
