@@ -1,5 +1,6 @@
 """The API reference: built without a warning, with every public name in it."""
 
+import inspect
 import re
 
 import pytest
@@ -10,10 +11,15 @@ from scripts import reference
 from tests.conftest import status_of
 
 
+def left_in(module):
+    """What a module holds but for modules, which whoever is first imports."""
+    return {name: value for name, value in vars(module).items() if not inspect.ismodule(value)}
+
+
 def test_it_has_every_public_name_and_nothing_to_warn_of(tmp_path, capsys):
-    before = dict(vars(ar)), ar.__doc__
+    before = left_in(ar)
     assert status_of(reference.main, "--out", tmp_path) == 0, capsys.readouterr().err
-    assert (dict(vars(ar)), ar.__doc__) == before
+    assert left_in(ar) == before
     pages = {path.stem: path.read_text() for path in tmp_path.rglob("*.html")}
     assert set(pages) == {"index", "augrng", "keras", "export", "presets", "pipelines"}
     for page, module in (("augrng", ar), ("pipelines", pl)):
