@@ -107,10 +107,9 @@ run()
 
 def test_the_wheel_alone_gives_the_readmes_values_and_names_the_extra(wheel, tmp_path):
     wheel.extractall(tmp_path / "site")
-    pages = "".join(
-        (ROOT / page).read_text() for page in ("README.md", "augrng/README.md") if (ROOT / page).exists()
+    blocks = re.findall(
+        r"```python\n((?:(?!```).)*)```\s*```text\n(.*?)```", (ROOT / "README.md").read_text(), re.S
     )
-    blocks = re.findall(r"```python\n(.*?)```(?:(?!```).)*?```text\n(.*?)```", pages, re.S)
     program, printed = next(block for block in blocks if "ar.fingerprint(batch" in block[0])
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
