@@ -11,11 +11,10 @@ import numpy as np
 from PIL import Image
 
 import augrng as ar
+from pipelines.show.examples import SUFFIXES
 from pipelines.show.pictures import UnreadableImageError, read_image
 from pipelines.sources.listing import listed
-from pipelines.sources.source import IMAGE_SUFFIXES
 
-SUFFIXES = tuple(sorted({*IMAGE_SUFFIXES, ".tif", ".tiff"}))
 MOST_SIDE = 1024  # of an image as it is kept, in pixels
 _MOST_PIXELS = 64_000_000  # of an image file
 _KEPT = 128  # images that are kept decoded
@@ -105,7 +104,7 @@ def index(paths: Iterable[Path]) -> tuple[list[Entry], list[str]]:
             found.append((str(path.parent), path.name, os.path.realpath(path)))
             continue
         root = os.path.realpath(path)
-        for name in listed(root, SUFFIXES)[0]:
+        for name in listed(root, sorted(SUFFIXES))[0]:
             file = os.path.realpath(os.path.join(root, name))
             if os.path.commonpath([root, file]) == root and os.path.isfile(file):
                 found.append((root, name, file))

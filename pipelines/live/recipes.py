@@ -11,7 +11,6 @@ import dataclasses
 import functools
 import json
 import re
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import augrng as ar
@@ -22,6 +21,7 @@ from augrng.transforms import Transform
 from augrng.transforms.choosing import Chooser, inside
 from augrng.written import Written, made, read_text
 from pipelines.live.controls import shown, step_of
+from pipelines.show.variants import steps_of
 
 MOST_TRANSFORMS = 32  # in a recipe, those inside of others too
 MOST_TEXT = 100_000  # characters of a recipe that is loaded
@@ -165,7 +165,7 @@ def _with_pairs(aug: ar.Compose, seed: list[int], pairs: Any) -> ar.Compose:
     pairs = pairs if isinstance(pairs, dict) else {}
     recipe = json.loads(aug.to_json())
     recipe["seed"] = seed
-    for step in _steps(recipe["transforms"]):
+    for step in steps_of(recipe["transforms"]):
         own = pairs.get(step["params"])
         if isinstance(own, list) and len(own) == 2:
             step["pair"] = [_integer("pairs", part) for part in own]
@@ -173,15 +173,6 @@ def _with_pairs(aug: ar.Compose, seed: list[int], pairs: Any) -> ar.Compose:
             first, second = seed
             step["pair"] = list(named_pair((first, second), step["params"], alg=recipe["alg"]))
     return ar.from_json(json.dumps(recipe))
-
-
-def _steps(steps: Any) -> Iterator[dict[str, Any]]:
-    """The steps of JSON, those inside of others too."""
-    for step in steps if isinstance(steps, list) else [steps]:
-        if isinstance(step, dict) and "arguments" in step:
-            yield step
-            for value in step["arguments"].values():
-                yield from _steps(value)
 
 
 def _integer(name: str, value: Any) -> int:

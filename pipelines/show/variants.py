@@ -75,7 +75,7 @@ def swept(aug: ar.Compose, sweep: Sweep) -> list[ar.Compose]:
     made = []
     for value in sweep.values:
         recipe = json.loads(aug.to_json())
-        (step,) = (step for step in _steps(recipe["transforms"]) if step["params"] == sweep.transform)
+        (step,) = (step for step in steps_of(recipe["transforms"]) if step["params"] == sweep.transform)
         step["arguments"][sweep.argument] = value
         try:
             made.append(ar.from_json(json.dumps(recipe)))
@@ -127,10 +127,10 @@ def _count(transform: Transform) -> int:
     return sum(1 + _count(child) for child in inside(transform))
 
 
-def _steps(value: Any) -> Iterator[dict[str, Any]]:
+def steps_of(value: Any) -> Iterator[dict[str, Any]]:
     """The steps of a recipe's JSON, those inside of others too."""
     for part in value if isinstance(value, list) else [value]:
         if isinstance(part, dict) and "params" in part:
             yield part
             for argument in part["arguments"].values():
-                yield from _steps(argument)
+                yield from steps_of(argument)
