@@ -254,9 +254,10 @@ def _reading(source: Source, rows: int) -> Task:
         return mapped(records, ragged_features) if sparse else records
 
     together = read.together
-    specs = tf.nest.flatten(source.completed(source.places(0)).element_spec)
-    one_shape = all(isinstance(spec, tf.TensorSpec) and spec.shape.is_fully_defined() for spec in specs)
-    if together is None or not one_shape:
+    if together is None:
+        return Task(None, None, cause, along)
+    specs = tf.nest.flatten(source.completed(source.places(0)).element_spec)  # which traces what reads them
+    if not all(isinstance(spec, tf.TensorSpec) and spec.shape.is_fully_defined() for spec in specs):
         return Task(None, None, cause, along)
     return Task(None, None, cause, along, lambda places: together(places, rows))
 
