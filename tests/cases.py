@@ -10,7 +10,3 @@ from pipelines.run.cases import compose as compose
 from pipelines.run.cases import example_ids as example_ids
 from pipelines.run.cases import fingerprint_of as fingerprint_of
 from pipelines.run.cases import pictures as pictures
-
-COLORED = [
-    name for name in CASES if "color" in name or name in ("covering", "choosing", "augmix", "policies")
-]

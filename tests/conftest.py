@@ -1,6 +1,5 @@
 import gc
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from augrng import keep_programs
+from augrng import compiled, keep_programs
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -47,7 +46,7 @@ def pytest_collection_finish():
     """What is there by now stays: the collector need not look at TensorFlow's modules again and again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(100_000, 20, 50)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -66,6 +65,15 @@ def as_in_a_fresh_program():
     yield
     context.context()._seed = None
     config.disable_op_determinism()
+
+
+@pytest.fixture(scope="module")
+def op_by_op():
+    """In a module of tests of values, calls of recipes are not compiled: ten calls are over sooner than a program
+    is made. What datasets and graphs do is; and that all give the same `test_invariance` says of every transform.
+    """
+    with compiled.op_by_op():
+        yield
 
 
 @pytest.fixture
@@ -128,44 +136,8 @@ def refused(capsys):
     return run
 
 
-SLOW = [
-    "training",
-    "hosts",
-    "resume",
-    "dataset",
-    "read",
-    "invariance",
-    "commands",
-    "device",
-    "pages",
-    "notebooks",
-]  # files that take minutes
-
-
 def pytest_collection_modifyitems(items):
-    """A worker takes a file after the other: the slow ones come first, so that none is left to the end."""
-    items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in SLOW)
     if not tf.config.list_physical_devices("GPU"):
         for item in items:
             if "gpu" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason="TensorFlow sees no GPU on this machine"))
-
-
-PEAKS = {}  # process -> its largest resident size, MB
-
-
-def pytest_sessionfinish(session):
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
-    output = getattr(session.config, "workeroutput", PEAKS)
-    output["main" if output is PEAKS else "peak"] = round(peak)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node, error):
-    PEAKS[node.gateway.id] = getattr(node, "workeroutput", {}).get("peak", "an unknown number of")
-
-
-def pytest_terminal_summary(terminalreporter):
-    terminalreporter.section("largest resident size")
-    for process, peak in sorted(PEAKS.items()):
-        terminalreporter.line(f"{process}: {peak} MB")

@@ -331,6 +331,7 @@ def test_the_commands_can_be_run():
         "simulate.py",
         "reference.py",
         "run_notebooks.py",
+        "run_tests.py",
         "newcomer.py",
         "export.py",
         "run_in_jax.py",

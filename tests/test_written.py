@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 import augrng as ar
+from augrng.compiled import op_by_op
 from augrng.python import as_python
 
 CALLS = "RandomCrop(24, 20, padding=(1, 2)), OneOf([RandomRotation(30), ar.RandomFlip(p=0.2)], weights=[1, 2]), RandomInvert"
@@ -150,6 +151,7 @@ def test_differences_are_said_in_words():
     assert any(line.startswith("random_flip: the seed pair ") for line in other)
 
 
+@op_by_op()
 def test_presets_are_recipes_that_run(photos):
     image = photos[0]
     for aug, size in (

@@ -15,6 +15,8 @@ from augrng.color import channels, words
 from augrng.color.levels import ONE
 from tests.transforms.oracles import blurred, grey, hue_of_pillow
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 COUNT = 8
 IDS = np.arange(COUNT)
 SIZE = (40, 48)

@@ -8,6 +8,8 @@ import tensorflow as tf
 import augrng as ar
 from augrng.color import noise
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 MANY = np.arange(4000)
 
 

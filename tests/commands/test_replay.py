@@ -15,6 +15,8 @@ from pipelines.show.explain import window_of
 from pipelines.show.replay import Replayer, in_tensorflow, read_log
 from pipelines.sources.spec import open_source
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 RECIPE = "RandomResizedCrop(12, 16), RandomFlip, RandomRotation(30), RandomHue(0.1)"
 AUG = ar.read_recipe(RECIPE, 5)
 COUNT, EPOCHS = 10, 3

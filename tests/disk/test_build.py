@@ -24,6 +24,8 @@ from pipelines.commands import verify as verify_script
 from tests.conftest import ROOT, status_of
 from tests.images.test_formats import written
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 AUG = ar.Compose([ar.RandomCrop(20, 24), ar.RandomFlip(), ar.RandomRotation(30)], seed=7)
 
 

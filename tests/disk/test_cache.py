@@ -13,6 +13,8 @@ import pipelines as pl
 from pipelines.disk import cache, room
 from pipelines.images.formats import raw_bytes
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 AUG = ar.Compose([ar.RandomCrop(8, 8)], seed=7)
 SIZES = [(9, 12), (20, 11), (16, 16), (30, 17), (8, 8)]
 

@@ -16,6 +16,8 @@ from pipelines.disk.forms import recipe_of
 from tests.conftest import status_of
 from tests.disk.test_build import contents, rewrite
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 build, verify = (functools.partial(status_of, script.main) for script in (build_script, verify_script))
 TARGETS = {"segmentation_mask": ar.Mask(255), "objects/bbox": ar.Boxes("rel_yxyx", labels="objects/label")}
 AUG = ar.Compose([ar.RandomCrop(16, 16), ar.RandomFlip()], seed=3, targets=TARGETS)

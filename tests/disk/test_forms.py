@@ -19,6 +19,8 @@ from pipelines.images.decode import decode
 from pipelines.images.formats import raw_bytes, raw_window
 from tests.disk.test_build import build, manifest_of, noise, verify
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 SIDE = 24
 SHAPES = {"cat/wide.jpg": (33, 50), "cat/turned.jpg": (61, 40), "dog/long.png": (90, 30), "dog/small.jpg": (20, 24),
           "dog/small.png": (24, 18), "dog/small.bmp": (9, 11)}  # fmt: skip

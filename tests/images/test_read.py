@@ -11,6 +11,8 @@ import augrng as ar
 from pipelines import steps
 from pipelines.images.read import Reader
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 EXIF_ORIENTATION = 0x0112
 
 

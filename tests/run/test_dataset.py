@@ -13,6 +13,8 @@ import pipelines as pl
 from augrng.random.permutation import permutation
 from pipelines.run.order import Order, ordered
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 COUNT = 50
 AUG = ar.Compose([ar.RandomCrop(16, 16), ar.RandomFlip(), ar.RandomRotation(30)], seed=5)
 IMAGES = np.random.default_rng(1).integers(0, 256, (COUNT, 20, 24, 3), dtype=np.uint8)

@@ -8,6 +8,8 @@ import augrng as ar
 import pipelines as pl
 from tests.files import encoded
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 COUNT = 10
 AUG = ar.Compose([ar.CenterCrop(8, 8)], seed=1)
 RANDOM = np.random.default_rng(0)

@@ -12,6 +12,8 @@ from PIL import Image
 import augrng as ar
 import pipelines as pl
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 COUNT, CLASSES, BROKEN = 13, 4, 1003
 IDS = np.arange(COUNT) + 1000
 LABELS = np.arange(COUNT) % CLASSES

@@ -1,6 +1,5 @@
 """Targets through make_dataset: what a call gives for the decoded example, and the same images."""
 
-import contextlib
 import functools
 import io
 
@@ -11,6 +10,7 @@ from PIL import Image
 
 import augrng as ar
 import pipelines as pl
+from augrng.compiled import op_by_op
 from pipelines.images.decode import decode
 
 COUNT = 7
@@ -66,16 +66,6 @@ def by_id(batches):
 def recipe(targets=TARGETS, crop=ar.BoxSafeCrop):
     transforms = [crop(40, 48), ar.RandomFlip(), ar.RandomRotation(20), ar.RandomBrightness(0.1)]
     return ar.Compose(transforms, seed=3, targets=targets)
-
-
-@contextlib.contextmanager
-def op_by_op():
-    """Calls compile nothing, which is quicker for a few examples of several sizes."""
-    tf.config.run_functions_eagerly(True)
-    try:
-        yield
-    finally:
-        tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module")

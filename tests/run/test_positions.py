@@ -13,6 +13,8 @@ import pipelines as pl
 from pipelines.run.guard import OnError, Work, guarded
 from pipelines.run.order import Order, ordered, substitutes
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 COUNT = 15
 AUG = ar.Compose([ar.CenterCrop(8, 8)], seed=5)
 PIXELS = np.random.default_rng(1).integers(0, 256, (COUNT, 16, 16, 3), dtype=np.uint8)

@@ -14,6 +14,8 @@ import augrng as ar
 import pipelines as pl
 from pipelines.sources.spec import open_source
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 HEIGHT, WIDTH = 36, 44
 IDS = (17, 4, 9_000_000_001, 2)  # of images; the last has no objects
 CATEGORIES = [{"id": 90, "name": "disc"}, {"id": 3, "name": "tile"}, {"id": 7, "name": "crowd of tiles"}]

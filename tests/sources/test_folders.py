@@ -14,6 +14,8 @@ import pipelines as pl
 from pipelines.sources.listing import listed
 from pipelines.train.training import open_splits
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 SUFFIXES = (".jpg", ".png")
 
 

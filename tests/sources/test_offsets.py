@@ -16,6 +16,8 @@ from pipelines.sources import offsets, record_files
 from pipelines.sources.offsets import BESIDE, bounds_of
 from tests.files import encoded
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 COUNT = 20
 AUG = ar.Compose([ar.CenterCrop(8, 8)], seed=1)
 RANDOM = np.random.default_rng(0)

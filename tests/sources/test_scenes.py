@@ -8,6 +8,8 @@ import tensorflow_datasets as tfds
 import augrng as ar
 import pipelines as pl
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 TARGETS = {
     "segmentation_mask": ar.Mask(255),
     "objects/bbox": ar.Boxes("rel_yxyx", labels="objects/label", min_size=0.5),

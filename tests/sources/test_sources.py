@@ -13,6 +13,8 @@ import augrng as ar
 import pipelines as pl
 from pipelines.sources import digits
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 COUNT = 24
 AUG = ar.Compose([ar.RandomResizedCrop(20, 24), ar.RandomFlip(), ar.RandomRotation(30)], seed=5)
 

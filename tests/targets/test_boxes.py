@@ -12,6 +12,8 @@ import tensorflow as tf
 
 import augrng as ar
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 BOX = {
     "xyxy": [98, 345, 420, 462],
     "xywh": [98, 345, 322, 117],
@@ -23,14 +25,6 @@ BOX = {
     "rel_yxyx": [0.71875, 0.153125, 0.9625, 0.65625],
 }
 IMAGE = np.zeros((480, 640, 1), np.uint8)
-
-
-@pytest.fixture(autouse=True)
-def op_by_op():
-    """Nothing is compiled: there are many small programs."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 def run(transforms, boxes, id_=0, image=IMAGE, format="xyxy", dtype=np.float32, more=None, **arguments):
@@ -205,7 +199,6 @@ def test_bad_boxes_are_refused_by_id(box, format, rule, mapped):
 
 
 def test_in_programs_compiled_as_a_whole_bad_boxes_go():
-    tf.config.run_functions_eagerly(False)
     aug = ar.Compose([ar.RandomFlip(p=1)], seed=1, targets={"boxes": ar.Boxes("xyxy", max_boxes=2)})
     boxes = [[9, 5, 2, 8], [np.nan, 0, 4, 4], [1, 2, 3, 4], [0, 0, 200, 3], [5, 5, 6, 6], [6, 6, 7, 7]]
     image = tf.zeros([10, 12, 1], tf.uint8)

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 import augrng as ar
+from augrng.compiled import op_by_op
 from augrng.keras import Augment
 from tests.targets.drawn import picture, stacked
 
@@ -97,15 +98,8 @@ def test_what_the_layer_refuses():
         layer(inputs)
 
 
-@pytest.fixture
-def op_by_op():
-    """Nothing is compiled, which would take most of the time."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
-def test_a_crop_that_keeps_a_box(op_by_op):
+@op_by_op()
+def test_a_crop_that_keeps_a_box():
     """As the call of the recipe, whose draw the boxes are part of; under Keras' names they are those of the batch."""
     boxes = ar.Boxes("xyxy", labels="labels", max_boxes=1)
     moves = [ar.BoxSafeCrop(32, 40), ar.RandomFlip()]

@@ -8,6 +8,8 @@ import augrng as ar
 from augrng.geometry.panes import Pane, whole
 from augrng.targets.mixing import mixed
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 SIZE = tf.constant([[8, 12]], tf.int64)
 IDS = tf.constant([77], tf.int64)
 WINDOW = Pane(tf.constant([[2, 4, 6, 10]], tf.int64))  # rows 2 to 5, columns 4 to 9

@@ -7,15 +7,9 @@ from scipy import ndimage
 
 import augrng as ar
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 IMAGE = np.zeros((40, 60, 3), np.uint8)
-
-
-@pytest.fixture(autouse=True)
-def op_by_op():
-    """Nothing is compiled: there are many small programs."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 def points(transforms, value, id_=0, format="xy", **arguments):

@@ -8,18 +8,12 @@ import tensorflow as tf
 
 import augrng as ar
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 SIZE = (96, 128)
 IDS = np.arange(256) * 7919 - 900_000
 NAME = "box_safe_crop"
 OVERLAPS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
-
-
-@pytest.fixture(autouse=True)
-def op_by_op():
-    """Nothing is compiled; that it changes nothing is a test of `test_invariance`."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,8 @@ import scipy.stats
 
 import augrng as ar
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 MANY = np.arange(60_000)
 IDS = np.arange(12)
 

@@ -11,6 +11,8 @@ import augrng as ar
 from augrng.color.levels import ONE
 from augrng.transforms import custom
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 IDS = np.arange(5)
 
 

@@ -10,6 +10,8 @@ import tensorflow as tf
 import augrng as ar
 from augrng import fixed
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 SIZES = [(20, 24), (33, 17), (9, 40), (16, 16)]
 
 

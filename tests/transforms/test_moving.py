@@ -8,6 +8,8 @@ import augrng as ar
 from augrng.chain import chain_of
 from tests.transforms.moving import float_matrix
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 IDS = np.arange(200)
 SIZE = (40, 60)
 ONE = 2.0**24

@@ -9,6 +9,8 @@ import augrng as ar
 from augrng.geometry import projective
 from augrng.transforms.policies import operations
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 IDS = np.arange(200)
 CORNERS = ("top_left", "top_right", "bottom_right", "bottom_left")
 

@@ -10,6 +10,8 @@ from augrng.transforms.policies import operations
 from augrng.transforms.policies import published as policies
 from tests.transforms.oracles import done, strength_of
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 COUNT = 120
 IDS = np.arange(COUNT)
 SIZE = (60, 80)

@@ -10,6 +10,8 @@ from PIL import Image
 
 import augrng as ar
 
+pytestmark = pytest.mark.usefixtures("op_by_op")
+
 N = 20_000
 
 
