@@ -10,8 +10,10 @@ import ctypes.util
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -19,6 +21,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "out" / "tests"
+LIMIT = 1800  # seconds, after which a group is ended: some test never does
 
 # Parts of the harness, by the names of its cases.
 CHOSEN = "choosing or augmix or policies"
@@ -98,10 +101,18 @@ def run(group: str, arguments: list[str]) -> Done:
     """Runs pytest over a group."""
     command = [sys.executable, "-m", "pytest", "-q", "--no-header", *arguments]
     start = time.monotonic()
-    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with subprocess.Popen(command, cwd=ROOT, env=environment(), text=True, **output) as process:
+    options = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+        "text": True,
+        "start_new_session": True,
+    }
+    with subprocess.Popen(command, cwd=ROOT, env=environment(), **options) as process:
         assert process.stdout is not None
+        limit = threading.Timer(LIMIT, os.killpg, (process.pid, signal.SIGKILL))
+        limit.start()
         said = process.stdout.read()
+        limit.cancel()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     unit = 1 if sys.platform == "darwin" else 1024
