@@ -7,6 +7,7 @@ would start TensorFlow a hundred times. After all groups come the slowest ten te
 
 import concurrent.futures
 import ctypes.util
+import functools
 import os
 import shlex
 import shutil
@@ -120,6 +121,7 @@ def run(group: str, arguments: list[str]) -> Done:
     return Done(group, abs(process.returncode), said, time.monotonic() - start, usage.ru_maxrss * unit)
 
 
+@functools.cache
 def environment() -> dict[str, str]:
     """With an allocator, if it is there, under which graphs are made ready in 9 to 16 % less time."""
     allocator = ctypes.util.find_library("tcmalloc_minimal")

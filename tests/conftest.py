@@ -24,7 +24,7 @@ if tuple(map(int, tf.__version__.split(".")[:2])) >= (2, 20):
 def quick_to_start():
     """Programs are compiled, and graphs made ready, without what makes them fast: half of the suite's time.
 
-    What is compiled is kept for the other workers and parts, and for the next run. Processes that tests start
+    What is compiled is kept for the other groups, and for the next run. Processes that tests start
     find programs of their own there, and are as a user's:
     `test_fresh_processes_give_the_same_fingerprints`, say, compares
     every transform there with here, the scripts' tests what they print with the README.
