@@ -71,8 +71,9 @@ def _end_with(parent):
 
 
 def started(*arguments):
-    """A process of augrng service; TensorFlow is imported once for all of them."""
-    _forks.set_forkserver_preload(["tests.service.cluster"])
+    """A process of augrng service. TensorFlow is imported once for all of them, by a process that runs nothing in
+    it: its threads would be missing in the others."""
+    _forks.set_forkserver_preload(["pipelines.commands.service"])
     process = _forks.Process(target=_run, args=([*map(str, arguments), "--every-interface"],), daemon=True)
     process.start()
     return process
