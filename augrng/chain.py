@@ -97,12 +97,13 @@ class Chain:
         num_words = max([1, *(node.transform.num_words for node in self.nodes)])
         words = bits(keys, num_words, alg=self.alg)
         drawn = []
-        for index, (transform, size) in enumerate(self._with_sizes(sizes)):
-            mine = words[:, index, : transform.num_words]
+        by_node = (tf.unstack(value, len(self.nodes), axis=1) for value in (keys, words))
+        for (transform, size), key, mine in zip(self._with_sizes(sizes), *by_node, strict=True):
+            mine = mine if transform.num_words == num_words else mine[:, : transform.num_words]
             if boxes is not None and transform.needs_boxes:
                 drawn.append(transform.sample_for(mine, size, boxes))
             else:
-                drawn.append(transform.draw(keys[:, index], mine, size))
+                drawn.append(transform.draw(key, mine, size))
         return drawn
 
     def _sample(
@@ -240,7 +241,8 @@ class Chain:
 
     def first_broken(self, sizes: tf.Tensor) -> tf.Tensor:
         """int64[B], which of `rules` sizes int64[B, 2] break first; their number if none."""
-        passed = [value & tf.ones_like(sizes[:, 0], tf.bool) for value, _ in self._tests(sizes)]
+        every = tf.ones_like(sizes[:, 0], tf.bool)
+        passed = [value & every for value, _ in self._tests(sizes)]
         ends = [*passed, tf.zeros_like(passed[0])]
         return tf.argmax(tf.cast(~tf.stack(ends), tf.int32), 0)
 
@@ -254,7 +256,7 @@ class Chain:
 
     def _with_sizes(self, sizes: tf.Tensor) -> list[tuple[Transform, tf.Tensor]]:
         """Each transform with the sizes of the images that reach it, int64[B, 2]."""
-        reaching = self._reaching(sizes[:, 0], sizes[:, 1])
+        reaching = self._reaching(*tf.unstack(sizes, 2, axis=1))
         return [(transform, tf.stack(size, -1)) for transform, size in reaching]
 
     def _reaching(self, height: Any, width: Any) -> Iterator[tuple[Transform, tuple[Any, Any]]]:

@@ -13,7 +13,7 @@ import inspect
 import itertools
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -51,6 +51,41 @@ def compiled(function: Callable, *, reduce_retracing: bool = True) -> Callable:
             _names.numbers = outer
 
     return run
+
+
+def traced_once(function: Callable) -> Callable:
+    """A function of tensors of one dtype, which broadcast to the shape of all that it returns: as a call.
+
+    It is traced once for all shapes, so that a recipe has one operation in place of the function's, and eager
+    code makes one call.
+    """
+
+    @functools.cache
+    def traced(dtype: tf.DType, structure: Any) -> Callable:
+        def flat(*tensors: tf.Tensor) -> Any:
+            return function(*tf.nest.pack_sequence_as(structure, tensors))
+
+        with numbered(f"{function.__module__}.{function.__qualname__} {dtype.name} {structure}"):
+            specs = [tf.TensorSpec(None, dtype) for _ in tf.nest.flatten(structure)]
+            return tf.function(flat, autograph=False).get_concrete_function(*specs)
+
+    @functools.wraps(function)
+    def call(*args: Any) -> Any:
+        if tf.config.functions_run_eagerly():
+            return function(*args)
+        given = tf.nest.flatten(args)
+        structure = tf.nest.map_structure(lambda _: None, tuple(map(_tuple, args)))
+        made = traced(given[0].dtype, structure)(*given)
+        shape = functools.reduce(tf.broadcast_static_shape, (one.shape for one in given))
+        for one in tf.nest.flatten(made):
+            one.set_shape(shape)
+        return made
+
+    return call
+
+
+def _tuple(argument: Any) -> Any:
+    return tuple(argument) if isinstance(argument, Sequence) else argument
 
 
 class _Names(threading.local):

@@ -5,8 +5,11 @@ TURN      2**32: angles are integers in units of 1/2**32 of a turn (a quarter tu
 """
 
 import math
+from collections.abc import Sequence
 
 import tensorflow as tf
+
+from augrng.compiled import traced_once
 
 FRACTION = 24
 ONE = 1 << FRACTION
@@ -55,9 +58,11 @@ def multiply(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     half = FRACTION // 2
     count = tf.constant(half, tf.int64)
     a_high, a_low = tf.bitwise.right_shift(a, count), a & ((1 << half) - 1)
-    return shift_round(a_high * b + tf.bitwise.right_shift(a_low * b, count), half)
+    product = a_high * b + tf.bitwise.right_shift(a_low * b, count)
+    return tf.bitwise.right_shift(product + (1 << (half - 1)), count)
 
 
+@traced_once
 def sincos(angle: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Sine and cosine of an angle, both fixed-point, to within 2**-24.
 
@@ -83,14 +88,20 @@ def sincos(angle: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _series(square: tf.Tensor, first: int) -> tf.Tensor:
-    """Sum over k of (-square)**k / (2k + first)!, by Horner's rule: cosine (0) or sine(x)/x (1)."""
-    terms = [round((-1) ** k * 2**_WORK / math.factorial(2 * k + first)) for k in range(7)]
-    total = tf.zeros_like(square)
-    for term in reversed(terms):
-        total = shift_round(total * square, _WORK) + term
+    """Sum over k of (-square)**k / (2k + first)!: cosine (0) or sine(x)/x (1)."""
+    return _sum([round((-1) ** k * 2**_WORK / math.factorial(2 * k + first)) for k in range(7)], square)
+
+
+def _sum(terms: Sequence[int], x: tf.Tensor) -> tf.Tensor:
+    """terms[0] + terms[1] x + ..., all with `_WORK` fraction bits, by Horner's rule; below 4 in size."""
+    count = tf.constant(_WORK, x.dtype)
+    *terms, total = terms
+    for term in reversed(terms):  # the product is rounded; the term, a whole number after the shift, is not
+        total = tf.bitwise.right_shift(total * x + ((1 << (_WORK - 1)) + (term << _WORK)), count)
     return total
 
 
+@traced_once
 def exp2(x: tf.Tensor) -> tf.Tensor:
     """2**x for fixed-point x in [-20, 20], fixed-point, to within 2**-23 of its value or 2**-24.
 
@@ -98,16 +109,14 @@ def exp2(x: tf.Tensor) -> tf.Tensor:
     """
     whole = tf.bitwise.right_shift(x, tf.constant(FRACTION, tf.int64))
     fraction = tf.bitwise.left_shift(x & (ONE - 1), tf.constant(_WORK - FRACTION, tf.int64))
-    terms = [round(math.log(2) ** k / math.factorial(k) * 2**_WORK) for k in range(12)]
-    total = tf.zeros_like(x)
-    for term in reversed(terms):
-        total = shift_round(total * fraction, _WORK) + term
+    total = _sum([round(math.log(2) ** k / math.factorial(k) * 2**_WORK) for k in range(12)], fraction)
     down = _WORK - FRACTION - whole
     left = tf.bitwise.left_shift(total, tf.maximum(-down, 0))
     half = tf.bitwise.left_shift(tf.ones_like(x), tf.maximum(down, 0)) // 2
     return tf.bitwise.right_shift(left + half, tf.maximum(down, 0))
 
 
+@traced_once
 def square_root(x: tf.Tensor) -> tf.Tensor:
     """floor(sqrt(x)) of integers in [0, 2**62), exactly.
 

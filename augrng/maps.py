@@ -53,10 +53,11 @@ class Geometry:
     def sizes(self, sizes: tf.Tensor) -> list[tf.Tensor]:
         """Of the images that reach each member, int64[B, 2]."""
         found = []
-        height, width = sizes[:, 0], sizes[:, 1]
+        height, width = tf.unstack(sizes, 2, axis=1)
+        zero = tf.zeros_like(height)
         for part in self.maps:
             found.append(tf.stack([height, width], -1))
-            height, width = (side + tf.zeros_like(sizes[:, 0]) for side in part.size_after(height, width))
+            height, width = (side + zero for side in part.size_after(height, width))
         return found
 
     def apply(self, images: tf.Tensor, drawn: Drawn) -> tf.Tensor:
@@ -75,8 +76,8 @@ class Geometry:
 
     def leg(self, maps: tf.Tensor, sizes: tf.Tensor) -> Leg:
         """What it does to pictures of sizes int64[B, 2], by their composed maps."""
-        height, width = self.renderer.size_after(sizes[:, 0], sizes[:, 1])
-        after = tf.stack([side + tf.zeros_like(sizes[:, 0]) for side in (height, width)], -1)
+        height, width = tf.unstack(sizes, 2, axis=1)
+        after = tf.stack([side + 0 * height for side in self.renderer.size_after(height, width)], -1)
         return Leg(maps, sizes, after, self.renderer, self.renderer.sampling)
 
 

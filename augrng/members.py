@@ -48,7 +48,9 @@ class Member:
 
     def params(self, drawn: Drawn, rank: int = 1) -> Params:
         """What was drawn, [B, 1, ...] of this rank."""
-        shape = [-1, *[1] * (rank - 1)]
+        if rank == 1:
+            return drawn[self.place]
+        shape = tf.constant([-1, *[1] * (rank - 1)])
         return {name: tf.reshape(value, shape) for name, value in drawn[self.place].items()}
 
 

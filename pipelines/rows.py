@@ -40,6 +40,16 @@ def each(function: Callable[..., Any], *arguments: Any, rows: Any = None) -> Any
     return tf.nest.pack_sequence_as(traced.structured_outputs, found)
 
 
+def lone(structure: Any) -> Any:
+    """The only row of batches of one: one operation a tensor, where an index takes four."""
+    return tf.nest.map_structure(lambda part: tf.squeeze(part, [0]), structure)
+
+
+def batch_of(structure: Any) -> Any:
+    """Batches of one, of one row."""
+    return tf.nest.map_structure(lambda part: tf.expand_dims(part, 0), structure)
+
+
 def _of_dense(function: Callable[..., Any], arguments: Any) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     """The same for rows of dense tensors alone: numbers to find ragged rows by, and the dense arguments."""
     parts = tf.nest.flatten(arguments)

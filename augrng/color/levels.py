@@ -37,7 +37,7 @@ class Levels:
         return int(self.dtype.max) if self.whole else 1
 
     def clip(self, x: tf.Tensor) -> tf.Tensor:
-        return tf.clip_by_value(x, tf.cast(0, x.dtype), tf.cast(self.top, x.dtype))
+        return tf.clip_by_value(x, tf.constant(0, x.dtype), tf.constant(self.top, x.dtype))
 
     def blend(self, other: tf.Tensor, x: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
         """other + factor * (x - other), within the range, rounded down: Pillow's `Image.blend`."""

@@ -44,7 +44,7 @@ def unpacked(pixels: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
 
 def apart(images: tf.Tensor) -> Channels:
     """The channels of images."""
-    return [levels.wide(images[..., number]) for number in range(images.shape[-1])]
+    return list(map(levels.wide, tf.unstack(images, axis=-1)))
 
 
 def _word(channels: Channels) -> tf.Tensor:

@@ -27,15 +27,16 @@ _BITS = 30  # of a matrix whose determinant is taken
 def from_rows(a: Any, b: Any, tx: Any, c: Any, d: Any, ty: Any) -> tf.Tensor:
     """The map (x, y) -> (a x + b y + tx, c x + d y + ty), entries broadcast against each other."""
     entries = [tf.cast(entry, tf.int64) for entry in (a, b, tx, c, d, ty)]
-    zero = sum(tf.zeros_like(entry) for entry in entries)
-    flat = tf.stack([entry + zero for entry in entries], -1)
-    return tf.reshape(flat, tf.concat([tf.shape(flat)[:-1], [2, 3]], 0))
+    wide = [entry for entry in entries if entry.shape.rank != 0]
+    zero = sum(tf.zeros_like(entry) for entry in wide)
+    entries = [entry + zero for entry in entries] if wide else entries
+    return tf.stack([tf.stack(entries[:3], -1), tf.stack(entries[3:], -1)], -2)
 
 
 def identity(count: Any) -> tf.Tensor:
     """The map that moves nothing, `count` times."""
     one = tf.constant([[[fixed.ONE, 0, 0], [0, fixed.ONE, 0]]], tf.int64)
-    return tf.tile(one, [count, 1, 1])
+    return one if isinstance(count, int) and count == 1 else tf.tile(one, [count, 1, 1])
 
 
 def translate(left: Any, top: Any) -> tf.Tensor:
@@ -47,13 +48,14 @@ def translate(left: Any, top: Any) -> tf.Tensor:
 def resize(size: tf.Tensor, height: Any, width: Any) -> tf.Tensor:
     """Spreads the whole image over `height` by `width` pixels."""
     sides = [tf.cast(side, tf.int64) for side in (height, width)]
-    y, x = (tf.math.floordiv(size[..., axis] * fixed.ONE + sides[axis] // 2, sides[axis]) for axis in (0, 1))
+    given = tf.unstack(size * fixed.ONE, 2, axis=-1)
+    y, x = (tf.math.floordiv(one + side // 2, side) for one, side in zip(given, sides, strict=True))
     return from_rows(x, 0, 0, 0, y, 0)
 
 
 def flip(size: tf.Tensor, horizontal: tf.Tensor, vertical: tf.Tensor) -> tf.Tensor:
     """Mirrors left-right where `horizontal`, up-down where `vertical` (bool[...])."""
-    height, width = size[..., 0] * fixed.ONE, size[..., 1] * fixed.ONE
+    height, width = tf.unstack(size * fixed.ONE, 2, axis=-1)
     one, zero = tf.constant(fixed.ONE, tf.int64), tf.constant(0, tf.int64)
     return from_rows(
         tf.where(horizontal, -one, one),
@@ -68,7 +70,7 @@ def flip(size: tf.Tensor, horizontal: tf.Tensor, vertical: tf.Tensor) -> tf.Tens
 def rotate(size: tf.Tensor, angle: tf.Tensor) -> tf.Tensor:
     """Turns the picture counter-clockwise about its centre by `angle`, in units of 2**-32 turn."""
     sine, cosine = fixed.sincos(angle)
-    center_y, center_x = (size[..., axis] * (fixed.ONE // 2) for axis in (0, 1))
+    center_y, center_x = tf.unstack(size * (fixed.ONE // 2), 2, axis=-1)
     return from_rows(
         cosine,
         -sine,
@@ -81,10 +83,9 @@ def rotate(size: tf.Tensor, angle: tf.Tensor) -> tf.Tensor:
 
 def compose(outer: tf.Tensor, inner: tf.Tensor) -> tf.Tensor:
     """The map p -> outer(inner(p)); exact for maps that move whole pixels."""
-    linear = fixed.multiply(inner[..., None, :, :], outer[..., :, :2, None])  # [..., 2, 2, 3]
-    summed = linear[..., 0, :] + linear[..., 1, :]
-    offset = tf.concat([tf.zeros_like(outer[..., :2]), outer[..., 2:]], -1)
-    return summed + offset
+    by_column = tf.expand_dims(outer[..., :2], -1)
+    products = fixed.multiply(tf.expand_dims(inner, -3), by_column)  # [..., 2, 2, 3]
+    return tf.reduce_sum(products, -2) + outer * tf.constant([0, 0, 1], tf.int64)
 
 
 def move(map_: tf.Tensor, points: tf.Tensor) -> tf.Tensor:
@@ -95,7 +96,7 @@ def move(map_: tf.Tensor, points: tf.Tensor) -> tf.Tensor:
 
 def linear(size: tf.Tensor, a: Any, b: Any, c: Any, d: Any) -> tf.Tensor:
     """The map with this matrix that leaves the picture's centre where it is; fixed-point entries."""
-    center_y, center_x = (size[..., axis] * (fixed.ONE // 2) for axis in (0, 1))
+    center_y, center_x = tf.unstack(size * (fixed.ONE // 2), 2, axis=-1)
     return from_rows(
         a,
         b,

@@ -7,6 +7,7 @@ An output pixel is a square that the map lays over the source. Along x it reache
 side, w being the length of the map's row for x, and likewise along y.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -39,14 +40,11 @@ class Grid:
         sampling: Sampling,
     ) -> None:
         self.maps, self.sampling, self._borders = maps, sampling, borders
-        self.sides = [tf.cast(sizes[:, axis, None, None], tf.int32) for axis in (1, 0)]
-        self._ends = [
-            [
-                tf.cast(_to_position(borders[:, axis, end, None, None]), tf.int32) - _UNIT // 2
-                for end in (0, 1)
-            ]
-            for axis in (1, 0)
-        ]
+        tall, wide = tf.unstack(tf.reshape(tf.cast(sizes, tf.int32), [-1, 2, 1, 1]), axis=1)
+        self._wide = wide
+        self._inside = [_brought_inside(side, sampling.fill_mode) for side in (wide, tall)]
+        ends = tf.reshape(tf.cast(_to_position(borders), tf.int32) - _UNIT // 2, [-1, 2, 2, 1, 1])
+        self._ends = [tf.unstack(end, axis=1) for end in reversed(tf.unstack(ends, axis=1))]
         self._shape = [tf.cast(side, tf.int64) for side in (height, width)]
         self._at = [tf.add(*parts) for parts in _position_parts(maps, *self._shape)]
 
@@ -86,28 +84,29 @@ class Grid:
         if self.sampling.fill_mode != "constant":
             return None
         error = 2 + tf.bitwise.right_shift(self._shape[0] + self._shape[1], tf.constant(12, tf.int64))
-        x, y = (self._share_along(axis, error) for axis in (0, 1))
-        return shift(x * y + ONE // 2, WEIGHT_BITS)
-
-    def _share_along(self, axis: int, error: tf.Tensor) -> tf.Tensor:
-        a, b = (tf.minimum(tf.abs(self.maps[:, axis, entry, None, None]), 64 * fixed.ONE) for entry in (0, 1))
-        length = fixed.square_root(_to_position(a) ** 2 + _to_position(b) ** 2)
+        a, b = tf.unstack(_to_position(tf.minimum(tf.abs(self.maps[:, :, :2]), 64 * fixed.ONE)), 2, axis=2)
+        length = fixed.square_root(a * a + b * b)  # of the row for x and of that for y, [B, 2]
         half = tf.clip_by_value((length - 2 * error) // 2, 1, _WIDEST // 2)
-        slope = tf.cast(-(-(2**29) // half), tf.int32)
-        half = tf.cast(half, tf.int32)
-        # By how much the pixel's far end lies inside, in [0, 2 half].
-        (low, high), at = self._ends[axis], self._at[axis]
-        depth = tf.minimum(at + (half - low), (high + half) - at)
-        return shift(tf.clip_by_value(depth, 0, 2 * half) * slope, 30 - WEIGHT_BITS)
+        slope = -(-(2**29) // half)
+        halves, slopes = (
+            tf.unstack(tf.reshape(tf.cast(value, tf.int32), [-1, 2, 1, 1]), axis=1) for value in (half, slope)
+        )
+        x, y = map(_share_along, self._at, self._ends, halves, slopes)
+        return shift(x * y + ONE // 2, WEIGHT_BITS)
 
     def column(self, x: tf.Tensor) -> tf.Tensor:
         """The column in [0, width) that is read for columns int32[B, n]."""
-        return _brought_inside(x, self.sides[0][..., 0], self.sampling.fill_mode)
+        return self._inside[0](tf.expand_dims(x, 1))[:, 0]
 
     def index(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         """The place of a pixel among its source's, after `fill_mode` has brought it inside."""
-        (width, height), mode = self.sides, self.sampling.fill_mode
-        return _brought_inside(y, height, mode) * width + _brought_inside(x, width, mode)
+        return self.indices([x], [y])[0]
+
+    def indices(self, x: Sequence[tf.Tensor], y: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        """The places of pixels of some columns and rows among their source's, row by row."""
+        in_column, in_row = self._inside
+        columns, rows = [in_column(one) for one in x], [in_row(one) * self._wide for one in y]
+        return [row + column for row in rows for column in columns]
 
 
 def _position_parts(
@@ -128,22 +127,37 @@ def _position_parts(
         rounded = fixed.shift_round(doubled, fixed.FRACTION + 1 - _POSITION_BITS)
         return tf.cast(tf.clip_by_value(rounded, -_POSITION_LIMIT, _POSITION_LIMIT), tf.int32)
 
-    def coordinate(axis: int) -> tuple[tf.Tensor, tf.Tensor]:
-        a, b, t = (maps[:, axis, entry, None] for entry in range(3))
+    def coordinate(row: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        a, b, t = tf.unstack(row, 3, axis=1)
         center = a * width + b * height + 2 * t - fixed.ONE
-        return part(a * columns)[:, None, :], part(b * rows + center)[:, :, None]
+        return tf.expand_dims(part(a * columns), 1), tf.expand_dims(part(b * rows + center), 2)
 
-    return [coordinate(0), coordinate(1)]
+    return [coordinate(row) for row in tf.unstack(tf.expand_dims(maps, -1), 2, axis=1)]
 
 
-def _brought_inside(index: tf.Tensor, size: tf.Tensor, fill_mode: str) -> tf.Tensor:
-    """The index in [0, size) that is read for an index."""
+def _share_along(at: tf.Tensor, ends: Sequence[tf.Tensor], half: tf.Tensor, slope: tf.Tensor) -> tf.Tensor:
+    """`Grid.share` along one axis, of pixels that reach by `half` to each side."""
+    low, high = ends
+    width = 2 * half
+    depth = tf.minimum(at + (half - low), (high + half) - at)  # of the pixel's far end, in [0, width]
+    return shift(tf.clip_by_value(depth, 0, width) * slope, 30 - WEIGHT_BITS)
+
+
+def _brought_inside(size: tf.Tensor, fill_mode: str) -> Callable[[tf.Tensor], tf.Tensor]:
+    """From an index to the one in [0, size) that is read for it."""
     if fill_mode == "wrap":
-        return tf.math.floormod(index, size)
+        return lambda index: tf.math.floormod(index, size)
     if fill_mode == "reflect":
-        index = tf.math.floormod(index, 2 * size)
-        return tf.minimum(index, 2 * size - 1 - index)
-    return tf.maximum(tf.minimum(index, size - 1), 0)
+        twice = 2 * size
+        mirror = twice - 1
+
+        def reflected(index: tf.Tensor) -> tf.Tensor:
+            index = tf.math.floormod(index, twice)
+            return tf.minimum(index, mirror - index)
+
+        return reflected
+    last, first = size - 1, tf.constant(0)
+    return lambda index: tf.maximum(tf.minimum(index, last), first)
 
 
 def _to_position(x: tf.Tensor) -> tf.Tensor:

@@ -16,13 +16,14 @@ Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011 (P
 Threefry2x32-20).
 """
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from augrng import arguments
+from augrng.compiled import traced_once
 from augrng.converting import unconverted
 
 _PHILOX_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
@@ -60,7 +61,8 @@ def bits(seed: Any, num_words: Any, *, alg: Any = "philox") -> tf.Tensor:
     words = tf.stack(blocks, 1)  # [blocks, words of a block, seeds]
     made = (words.shape[0] or tf.shape(words)[0]) * words.shape[1]
     words = tf.transpose(tf.reshape(words, [made, -1]))
-    words = tf.reshape(words, tf.concat([tf.shape(seed)[:-1], [made]], 0))[..., :num_words]
+    words = tf.reshape(words, tf.concat([tf.shape(seed)[:-1], [made]], 0))
+    words = words if num_words is made else words[..., :num_words]
     words.set_shape([*seed.shape[:-1], None if tf.is_tensor(num_words) else num_words])
     return words
 
@@ -68,7 +70,8 @@ def bits(seed: Any, num_words: Any, *, alg: Any = "philox") -> tf.Tensor:
 def first_two(seed: tf.Tensor, alg: str) -> tuple[tf.Tensor, tf.Tensor]:
     """Words 0 and 1 of seeds int64[..., 2], uint32[...] each: cheaper than to cut them out of `bits`."""
     first, second, *_ = _blocks(seed, 2, alg)
-    return tf.reshape(first[0], tf.shape(seed)[:-1]), tf.reshape(second[0], tf.shape(seed)[:-1])
+    shape = tf.shape(seed)[:-1]
+    return tf.reshape(first, shape), tf.reshape(second, shape)
 
 
 def _blocks(seed: tf.Tensor, num_words: Any, alg: str) -> Sequence[tf.Tensor]:
@@ -78,41 +81,23 @@ def _blocks(seed: tf.Tensor, num_words: Any, alg: str) -> Sequence[tf.Tensor]:
 
 
 def _philox_words(seed: tuple[tf.Tensor, tf.Tensor], num_words: int) -> Sequence[tf.Tensor]:
-    low, high = (tf.cast(half, tf.uint64) for half in seed)
-    mixed = philox_block((low[..., 0], high[..., 0], low[..., 1], high[..., 1]), _uint64(_SCRAMBLE_KEY))
+    (low_0, low_1), (high_0, high_1) = (tf.unstack(tf.cast(half, tf.uint64), axis=1) for half in seed)
+    mixed = philox_block((low_0, high_0, low_1, high_1), _uint64(_SCRAMBLE_KEY))
     key, stream = mixed[:2], mixed[2:]
-    block = tf.cast(tf.range(-(-num_words // 4), dtype=tf.int64), tf.uint64)[:, None]
+    block = _numbers(num_words, 4, tf.uint64)
     zero = tf.zeros_like(block) + (stream[0] & 0)  # zeros by name would be a constant of so many words
     counter = (block + zero, zero, stream[0] + zero, stream[1] + zero)
     return [tf.cast(word, tf.uint32) for word in philox_block(counter, key)]  # each [blocks, seeds]
 
 
-def _traced_once(block: Callable) -> Callable:
-    """A block function, traced once for all shapes: 5 in 6 of a recipe's operations are its.
-
-    Eager code runs it as one call in place of 200.
-    """
-
-    def flat(*words: tf.Tensor) -> Sequence[tf.Tensor]:
-        return block(words[:-2], words[-2:])
-
-    @functools.cache
-    def traced(count: int, dtype: tf.DType) -> Callable:
-        return tf.function(flat, [tf.TensorSpec(None, dtype)] * count, autograph=False)
-
-    @functools.wraps(block)
-    def call(counter: Sequence[tf.Tensor], key: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
-        words = [*counter, *key]
-        made = traced(len(words), words[0].dtype)(*words)
-        shape = functools.reduce(tf.broadcast_static_shape, (word.shape for word in words))
-        for word in made:
-            word.set_shape(shape)
-        return made
-
-    return call
+def _numbers(num_words: Any, each: int, dtype: tf.DType) -> tf.Tensor:
+    """The numbers of the blocks that hold so many words, [blocks, 1]."""
+    if not tf.is_tensor(num_words):
+        return tf.constant(np.arange(-(-num_words // each))[:, None], dtype)
+    return tf.cast(tf.range(-(-num_words // each), dtype=tf.int64), dtype)[:, None]
 
 
-@_traced_once
+@traced_once
 def philox_block(counter: Sequence[tf.Tensor], key: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
     """One Philox4x32-10 block: 4 counter words and 2 key words to 4 words.
 
@@ -133,14 +118,14 @@ def philox_block(counter: Sequence[tf.Tensor], key: Sequence[tf.Tensor]) -> Sequ
 
 
 def _threefry_words(seed: tuple[tf.Tensor, tf.Tensor], num_words: int) -> Sequence[tf.Tensor]:
-    low, high = seed
-    key = threefry_block((low[..., 1], high[..., 1]), (low[..., 0], high[..., 0]))
-    block = tf.cast(tf.range(-(-num_words // 2), dtype=tf.int64), tf.uint32)[:, None]
+    (low_0, low_1), (high_0, high_1) = (tf.unstack(half, axis=1) for half in seed)
+    key = threefry_block((low_1, high_1), (low_0, high_0))
+    block = _numbers(num_words, 2, tf.uint32)
     zero = tf.zeros_like(block) + (key[0] & 0)
     return threefry_block((block + zero, zero), key)  # each [blocks, seeds]
 
 
-@_traced_once
+@traced_once
 def threefry_block(counter: Sequence[tf.Tensor], key: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
     """One Threefry2x32-20 block: 2 counter words and 2 key words to 2 words, all uint32."""
     schedule = [*key, key[0] ^ key[1] ^ tf.constant(_THREEFRY_PARITY, tf.uint32)]

@@ -31,7 +31,7 @@ from pipelines.images.formats import check_kind, raw_window
 from pipelines.images.header import first_bytes, is_jpeg, more_facts
 from pipelines.images.markers import fit_for_parts
 from pipelines.images.plan import Plan, plan, rules
-from pipelines.rows import each
+from pipelines.rows import batch_of, each, lone
 
 Seen = Mapping[str, Any]
 
@@ -84,7 +84,7 @@ class Reader:
           InvalidArgumentError: if the image cannot be decoded or is refused by a transform.
         """
         plans = self._plan_one(contents, id_, epoch, most)
-        return each(self.pixels, contents[None], plans)[0]
+        return lone(each(self.pixels, batch_of(contents), plans))
 
     @property
     def facts(self) -> Kept:
@@ -109,9 +109,9 @@ class Reader:
         plans = _plans_of(self.aug.program, self._kind[2], max(most, _LEAST))
         given = contents, facts, ids, epochs, dict(seen or {})
         specs = tf.nest.map_structure(lambda part: tf.TensorSpec([None, *part.shape[1:]], part.dtype), given)
-        given, pairs = tf.nest.map_structure(lambda part: part[None], given), self.aug.program.pairs
-        one = each(plans, pairs[None], *given, rows=(tf.TensorSpec(pairs.shape, pairs.dtype), *specs))
-        return tf.nest.map_structure(lambda part: part[0], one)
+        pairs = self.aug.program.pairs
+        specs = (tf.TensorSpec(pairs.shape, pairs.dtype), *specs)
+        return lone(each(plans, *batch_of((pairs, *given)), rows=specs))
 
     def plan_of(self, record: Seen, *, most: int) -> Plan:
         """The plan of the image of one record, as that of a batch of one."""
@@ -121,8 +121,8 @@ class Reader:
     def _plan_one(
         self, contents: tf.Tensor, id_: tf.Tensor, epoch: tf.Tensor, most: int, seen: Seen | None = None
     ) -> Plan:
-        facts = each(self.facts, contents[None])
-        return self.plan(contents[None], facts, id_[None], epoch[None], most=most, seen=seen)
+        contents, id_, epoch = batch_of((contents, id_, epoch))
+        return self.plan(contents, each(self.facts, contents), id_, epoch, most=most, seen=seen)
 
     @property
     def pixels(self) -> Kept:

@@ -11,7 +11,7 @@ import tensorflow as tf
 import augrng as ar
 from augrng.chain import Work
 from pipelines.images.read import Reader
-from pipelines.rows import each
+from pipelines.rows import each, lone
 from pipelines.run.moved import fault, targets_of
 from pipelines.sources.source import Record, Source
 from pipelines.steps import mapped
@@ -39,7 +39,7 @@ def cause_of(source: Source, reader: Reader, rows: int) -> Callable[[Record], tf
     """
 
     def of_plan(record: Record) -> tf.Tensor:
-        plan = tf.nest.map_structure(lambda part: part[0], reader.plan_of(record, most=rows))
+        plan = lone(reader.plan_of(record, most=rows))
         height, width = (tf.strings.as_string(side) for side in tf.unstack(plan.size))
         claim = tf.strings.join(["; its header says height ", height, ", width ", width])
         rules = [f"it is {reader.rules[0]}", *reader.rules[1:]]

@@ -17,7 +17,7 @@ from augrng.converting import unconverted
 from augrng.output import Output
 from pipelines.images.decode import MAX_PIXELS
 from pipelines.images.read import Reader
-from pipelines.rows import each
+from pipelines.rows import batch_of, each, lone
 from pipelines.run.arguments import check_sizes, checked, warn_of_nothing
 from pipelines.run.cause import cause_of, cause_of_pixels
 from pipelines.run.device import OnDevice
@@ -292,7 +292,7 @@ def _seeing(source: Source, reader: Reader, rows: int) -> Task:
         contents = record["image"]
         plans = reader.plan_of(record, most=rows)
         work = Work(plans.whole, plans.rest)
-        read = lambda: each(reader.pixels, tf.identity(contents)[None], plans)[0]  # noqa: E731
+        read = lambda: lone(each(reader.pixels, batch_of(tf.identity(contents)), plans))  # noqa: E731
         return moved_one(reader.aug, record, work, plans.size, read)
 
     return Task(together, alone, cause_of(source, reader, rows))

@@ -13,7 +13,7 @@ import tensorflow as tf
 import augrng as ar
 from augrng.mixing import Mixer
 from augrng.transforms import Params
-from pipelines.rows import each
+from pipelines.rows import batch_of, each
 from pipelines.run.guard import OnError, at_once
 from pipelines.run.order import Order
 from pipelines.sources.source import Record, Source
@@ -166,7 +166,7 @@ def _put_together(mixer: Mixer, own: Record, partners: list[Record], drawn: Para
     """A batch and its partners as one; picture by picture, so that one program serves all batches."""
 
     def one(images: list[tf.Tensor], drawn: Params) -> tf.Tensor:
-        rows = tf.nest.map_structure(lambda part: part[None], (images, drawn))
+        rows = batch_of((images, drawn))
         return mixer.images(*rows)[0]
 
     images = each(one, [part["image"] for part in (own, *partners)], drawn)

@@ -14,7 +14,7 @@ from augrng.chain import Work
 from augrng.targets import Target
 from augrng.targets.base import found, put
 from pipelines.images.masks import decode_mask
-from pipelines.rows import each
+from pipelines.rows import batch_of, each
 from pipelines.sources.source import Record
 
 
@@ -45,7 +45,7 @@ def moved(aug: ar.Compose, batch: Record, work: Work, sizes: Any, read: Callable
     for name, target in alone.items():
 
         def one(mask: tf.Tensor, work: Work, size: tf.Tensor, id_: tf.Tensor, target: Any = target) -> Any:
-            first = tf.nest.map_structure(lambda part: part[None], (work, size, id_))
+            first = batch_of((work, size, id_))
             return program.move({"mask": _decoded(mask)}, {"mask": target}, *first, single=True)["mask"]
 
         with tf.control_dependencies(tf.nest.flatten(batch["image"])):
@@ -89,7 +89,7 @@ def augmented(aug: ar.Compose, batch: Record) -> Record:
         return aug(_dense(image), id_, epoch)
 
     def planned(image: tf.RaggedTensor | tf.Tensor, id_: tf.Tensor, work: Work) -> tf.Tensor:
-        work = tf.nest.map_structure(lambda part: part[None], work)
+        work = batch_of(work)
         return aug.program.rendered(_dense(image)[None], id_[None], work)[0]
 
     def read(work: Work | None) -> tf.Tensor:
@@ -105,7 +105,7 @@ def augmented(aug: ar.Compose, batch: Record) -> Record:
 
 def of_one(make: Callable[[Record], Record], record: Record) -> Record:
     """What `make` makes of a batch of one record."""
-    batch = tf.nest.map_structure(lambda part: part[None], record)
+    batch = batch_of(record)
     return tf.nest.map_structure(lambda part: part[0], make(batch))
 
 

@@ -140,7 +140,8 @@ def substitutes(source: Source, order: Order, batch: Record, number: tf.Tensor) 
 
 def row(batch: Record, number: tf.Tensor) -> Record:
     """One record of a batch."""
-    return tf.nest.map_structure(lambda part: part[number], batch)
+    one = lambda part: part[number] if isinstance(part, tf.RaggedTensor) else tf.gather(part, number)  # noqa: E731
+    return tf.nest.map_structure(one, batch)
 
 
 def _epoch_key(pair: tuple[int, int], epoch: tf.Tensor) -> tf.Tensor:

@@ -142,8 +142,10 @@ class _Slot(Part):
     def does(self, params: Params, *names: str) -> tf.Tensor:
         """Whether the slot's operation is one of these."""
         operation = params[f"operation_{self.slot}"]
-        numbers = [tf.equal(operation, NUMBER[name]) for name in names]
-        return tf.reduce_any(tf.stack(numbers), 0)
+        if len(names) == 1:
+            return tf.equal(operation, NUMBER[names[0]])
+        numbers = sum(1 << NUMBER[name] for name in names)
+        return tf.equal(tf.bitwise.right_shift(tf.constant(numbers, tf.int64), operation) & 1, 1)
 
     def strength(self, params: Params) -> tf.Tensor:
         return self.policy.strength(params, self.slot)
