@@ -31,6 +31,8 @@ RESIZED = "resize or moving or perspective or reduced"
 
 # Those that take longest come first, so that none is left alone at the end; the last takes all others.
 GROUPS = f"""
+tests/train/test_training.py
+tests/train
 tests/images/test_read.py
 tests/test_invariance.py -k '{CHOSEN}'
 tests/test_keras.py
@@ -47,8 +49,6 @@ tests/sources/test_offsets.py
 tests/run/test_dataset.py
 tests/run/test_device.py
 tests/run/test_moved.py
-tests/train/test_training.py
-tests/train
 tests/run/test_lengths.py tests/run/test_mixed.py
 tests/run
 tests/test_pages.py
