@@ -174,12 +174,12 @@ def test_workers_end_together(tmp_path):
 
 
 STARTER = """
-import runpy, sys, time
+import os, runpy, sys, time
 of = runpy.run_path("pipelines/train/workers.py")  # without TensorFlow
 of["end_with_parent"]()
 if sys.argv[1] == "starts":
     of["run_workers"](2, [sys.executable, "-c", sys.argv[2], "waits", ""])
-print("here", file=sys.stderr, flush=True)
+os.write(2, b"here\\n")  # in one piece, as two processes say it
 time.sleep(60)
 """
 
