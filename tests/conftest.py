@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # XLA's flags for programs that are compiled soon and run slowly; it ends where it knows no flag.
 QUICK = "--xla_backend_optimization_level=0"
 if tuple(map(int, tf.__version__.split(".")[:2])) >= (2, 20):
-    QUICK += " --xla_cpu_use_fusion_emitters=false"
+    QUICK += " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 
 
 def quick_to_start():
