@@ -21,8 +21,9 @@ needs_chromium = pytest.mark.skipif(
 @contextlib.contextmanager
 def chromium():
     """A browser."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=WAIT)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS.split(), timeout=WAIT)
         with contextlib.closing(browser):

@@ -18,6 +18,7 @@ import augrng as ar
 import pipelines as pl
 from pipelines.images.header import probe
 from pipelines.images.read import Reader
+from pipelines.rows import lone
 from pipelines.sources.source import Record, Source, ragged_features
 from pipelines.sources.spec import open_source
 
@@ -94,8 +95,7 @@ def decoded(source: Source, aug: ar.Compose, batch: int) -> tf.data.Dataset:
 
     def of_one(record: Record) -> tf.Tensor:
         plans = reader.plan_of({**record, "epoch": tf.constant(0, tf.int64)}, most=1)
-        plan = tf.nest.map_structure(lambda part: part[0], plans)
-        return tf.size(reader.decoded(record["image"], plan)[0])
+        return tf.size(reader.decoded(record["image"], lone(plans))[0])
 
     records = source.dataset().map(ragged_features).cache().repeat()
     return records.map(of_one, num_parallel_calls=tf.data.AUTOTUNE).batch(batch)

@@ -14,7 +14,7 @@ from augrng.chain import Work
 from augrng.targets import Target
 from augrng.targets.base import found, put
 from pipelines.images.masks import decode_mask
-from pipelines.rows import batch_of, each
+from pipelines.rows import batch_of, each, lone
 from pipelines.sources.source import Record
 
 
@@ -89,8 +89,7 @@ def augmented(aug: ar.Compose, batch: Record) -> Record:
         return aug(_dense(image), id_, epoch)
 
     def planned(image: tf.RaggedTensor | tf.Tensor, id_: tf.Tensor, work: Work) -> tf.Tensor:
-        work = batch_of(work)
-        return aug.program.rendered(_dense(image)[None], id_[None], work)[0]
+        return lone(aug.program.rendered(*batch_of((_dense(image), id_, work))))
 
     def read(work: Work | None) -> tf.Tensor:
         known = tf.identity(ids)  # comes after what `moved_pixels` wants first

@@ -14,6 +14,7 @@ from augrng.geometry.warp import whole_borders
 from augrng.output import Output
 from augrng.render import columns_of, power_above
 from pipelines.images.read import Reader
+from pipelines.rows import lone
 from pipelines.run.cause import cause_of
 from pipelines.run.guard import Work as Task
 from pipelines.run.moved import moved_one, moved_pixels
@@ -59,7 +60,7 @@ def packing(source: Source, reader: Reader) -> Task:
         record = source.load(record)
         contents = record["image"]
         plans = reader.plan_of(record, most=1)
-        plan = tf.nest.map_structure(lambda part: part[0], plans)
+        plan = lone(plans)
         decoded = lambda: reader.decoded(tf.identity(contents), plan)  # noqa: E731
         record = moved_one(reader.aug, record, Work(plans.whole, plans.rest), plans.size, decoded)
         image, map_, borders = record["image"]

@@ -17,7 +17,6 @@ from tests.live.serving import album_of, serving
 
 SIDE = 32
 START = f"RandomCrop({SIDE - 8}, {SIDE - 8}), RandomFlip()"
-expect.set_options(timeout=WAIT)
 pytestmark = needs_chromium
 
 

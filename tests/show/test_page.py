@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 import augrng as ar
 from pipelines.commands import preview, replay
@@ -230,9 +231,8 @@ def test_keys_move_open_and_close(opened):
     page.keyboard.press("ArrowRight")
     assert page.locator("#opened").inner_text().endswith("epoch 1")
     page.keyboard.press("Escape")
-    page.locator("dialog").wait_for(state="hidden")
-    again = f"document.querySelectorAll('.tile')[{EPOCHS + 1}] === document.activeElement"
-    page.wait_for_function(again)  # back at what was seen last, once the page is told that it was closed
+    expect(page.locator("dialog")).to_be_hidden()
+    expect(page.locator(".tile").nth(EPOCHS + 1)).to_be_focused()  # back at what was seen last
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Tab")
     assert place() == EPOCHS + 1
@@ -293,7 +293,7 @@ def test_an_opened_picture_shows_its_window_draws_and_command(opened, pages):
     page.get_by_role("button", name="Copy the command").click()
     page.locator("#copied").get_by_text("cop").wait_for()
     page.get_by_role("button", name="Close").click()
-    page.locator("dialog").wait_for(state="hidden")
+    expect(page.locator("dialog")).to_be_hidden()
 
 
 def test_the_commands_of_its_readme_are_commands():
